@@ -1,0 +1,21 @@
+-- Stores the task id that a create was answered with and puts the task in the schedule. The late answer of a lost
+-- attempt is adopted while the job has no task; otherwise its task is an orphan.
+-- KEYS 1 record  2 open  3 due  4 orphans
+-- ARGV 1 job id  2 fence  3 task id  4 now in ms  5 first look in ms  6 reconcile delay in ms  7 orphan entry  8… fields
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local job = redis.call('HMGET', KEYS[1], 'status', 'fence', 'task', 'cancel')
+if job[3] == ARGV[3] then return 'again' end
+local status = job[1]
+local ours = status == 'submitting' and job[2] == ARGV[2]
+local late = status == 'ambiguous' or status == 'queued'
+if job[3] or not (ours or late) then
+  redis.call('LPUSH', KEYS[4], ARGV[7])
+  redis.call('LTRIM', KEYS[4], 0, 999)
+  return 'orphan'
+end
+redis.call('HSET', KEYS[1], 'status', 'submitted', 'at:submitted', ARGV[4], 'task', ARGV[3], unpack(ARGV, 8))
+redis.call('HDEL', KEYS[1], 'waiting')
+redis.call('ZADD', KEYS[3], job[4] and now or now + ARGV[5], ARGV[1])
+redis.call('ZADD', KEYS[2], now + ARGV[6], ARGV[1])
+return 'submitted'

@@ -1,0 +1,101 @@
+import type { Cost } from '@genqueue/contract'
+import type { Redis } from 'ioredis'
+import type { ReconcileAfter } from './jobs.ts'
+import type { Keys } from './keys.ts'
+import { encodeFields, type JobRecord, type Waiting } from './record.ts'
+import { loadScript } from './script.ts'
+
+const beginSubmit = loadScript('begin-submit')
+const accepted = loadScript('accepted')
+const beginCopy = loadScript('begin-copy')
+const endCopy = loadScript('end-copy')
+
+export type BeginOutcome =
+  /** The intent is recorded under this fence: send the create now, once. */
+  | { kind: 'begun'; fence: number }
+  /** An earlier attempt did not come back; it may have been accepted. */
+  | { kind: 'ambiguous'; fence: number; sentAtMs: number }
+  /** A cancel was asked for while the job was on its way back to the queue. */
+  | { kind: 'cancel' }
+  /** Nothing to submit: the job is further on, or is gone. */
+  | { kind: 'nothing' }
+
+export type SubmissionsDeps = {
+  redis: Redis
+  keys: Keys
+  reconcileAfter: ReconcileAfter
+  now?: () => number
+}
+
+/** The records around a create: intent before it, task id after it. See `docs/lifecycle.md`, submitting. */
+export class Submissions {
+  readonly #deps: Required<SubmissionsDeps>
+
+  constructor(deps: SubmissionsDeps) {
+    this.#deps = { now: Date.now, ...deps }
+  }
+
+  async begin(job: JobRecord, providerKeyId: string): Promise<BeginOutcome> {
+    const { redis, keys, now, reconcileAfter } = this.#deps
+    const { value } = await beginSubmit(
+      redis,
+      [keys.job(job.id), keys.open],
+      [job.id, now(), providerKeyId, reconcileAfter.submitMs],
+    )
+    const [kind, fence, sentAt] = value as [string, string?, string?] // begin-submit.lua returns nothing else
+    switch (kind) {
+      case 'begun':
+        return { kind, fence: Number(fence) }
+      case 'ambiguous':
+        return { kind, fence: Number(fence), sentAtMs: Number(sentAt ?? 0) }
+      case 'cancel':
+        return { kind }
+      default:
+        return { kind: 'nothing' }
+    }
+  }
+
+  /**
+   * Stores the answer of a create. `orphan` means that the job has another task or has ended: this task belongs to
+   * nobody and should be canceled at the vendor.
+   */
+  async accepted(
+    job: JobRecord,
+    answer: { fence: number; providerKeyId: string; taskId: string; estimatedCost?: Cost; firstLookMs: number },
+  ): Promise<'submitted' | 'orphan'> {
+    const { redis, keys, now, reconcileAfter } = this.#deps
+    const { fence, taskId, firstLookMs, providerKeyId, estimatedCost } = answer
+    const { value } = await accepted(
+      redis,
+      [keys.job(job.id), keys.open, keys.due(job.provider), keys.orphans],
+      [
+        job.id,
+        fence,
+        taskId,
+        now(),
+        firstLookMs,
+        reconcileAfter.pollMs,
+        `${job.provider} ${taskId} ${job.id}`,
+        ...encodeFields({ providerKeyId, estimatedCost, upstreamStatus: 'ACCEPTED', progress: 0, polls: 0 }),
+      ],
+    )
+    return value === 'orphan' ? 'orphan' : 'submitted'
+  }
+
+  /**
+   * Claims a run of the copy; undefined when there is nothing to copy. `crashes` counts runs that never came back
+   * (one of them may still be alive, and is fenced off), `failures` those that did and failed.
+   */
+  async beginCopy(job: JobRecord): Promise<{ fence: number; crashes: number; failures: number } | undefined> {
+    const { redis, keys } = this.#deps
+    const { value } = await beginCopy(redis, [keys.job(job.id)], [])
+    const [fence, crashes = 0, failures = 0] = value as number[] // begin-copy.lua returns nothing else
+    return fence === undefined ? undefined : { fence, crashes, failures }
+  }
+
+  /** A run of the copy came back. With `waiting` it failed and is to be run again. */
+  async endCopy(job: JobRecord, waiting?: Waiting): Promise<void> {
+    const { redis, keys } = this.#deps
+    await endCopy(redis, [keys.job(job.id)], [waiting ? '1' : '', ...encodeFields({ waiting })])
+  }
+}
