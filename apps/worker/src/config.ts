@@ -1,0 +1,97 @@
+import { Secret, webhookKey } from '@genqueue/contract'
+import { parseCidrs } from '@genqueue/egress'
+import { z } from 'zod'
+
+const Milliseconds = z.coerce.number().int().positive()
+const Count = z.coerce.number().int().positive()
+
+const Flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')
+
+/** `key` or `key@weight`, separated by commas: several keys share the work by weight. */
+const ProviderKeys = z.string().transform((text, context) => {
+  const entries = text.split(',').map((entry) => entry.trim())
+  return entries.flatMap((entry) => {
+    const [key = '', weight = '1'] = entry.split('@')
+    if (key === '' || !(Number(weight) > 0)) {
+      context.addIssue('is not a list of key or key@weight, separated by commas')
+      return []
+    }
+    return [{ key: new Secret(key), weight: Number(weight) }]
+  })
+})
+
+/** One secret, or several with the current one first while it is being changed. */
+const WebhookSecrets = z.string().transform((text, context) => {
+  try {
+    return text.split(/[\s,]+/).map((secret) => webhookKey(secret))
+  } catch {
+    context.addIssue('is not whsec_ and base64 of 24 to 64 bytes (make one: echo "whsec_$(openssl rand -base64 32)")')
+    return []
+  }
+})
+
+const Cidrs = z.string().transform((text, context) => {
+  try {
+    return parseCidrs(text)
+  } catch (error) {
+    context.addIssue(error instanceof Error ? error.message : 'is not a list of address ranges')
+    return []
+  }
+})
+
+const Env = z.object({
+  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }),
+  KEY_PREFIX: z
+    .string()
+    .regex(/^\{[a-z0-9-]+\}$/, 'is a hash tag: {gq}')
+    .default('{gq}'),
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).default('http://localhost:8080'),
+  STORAGE_URL: z.string().min(1),
+  S3_ENDPOINT: z.url().optional(),
+  S3_FORCE_PATH_STYLE: Flag.optional(),
+  WEBHOOK_SECRET: WebhookSecrets,
+  RUNWAY_API_KEY: ProviderKeys.optional(),
+  RUNWAY_BASE_URL: z.url({ protocol: /^https?$/ }).default('https://api.dev.runwayml.com'),
+  EGRESS_ALLOW: Cidrs.default([]),
+  OUTPUT_HOSTS: z
+    .string()
+    .transform((text) => text.split(',').map((host) => host.trim()))
+    .optional(),
+  SUBMIT_CONCURRENCY: Count.default(16),
+  POLL_CONCURRENCY: Count.default(128),
+  COPY_CONCURRENCY: Count.default(8),
+  NOTIFY_CONCURRENCY: Count.default(64),
+  SUBMIT_TIMEOUT_MS: Milliseconds.default(60_000),
+  POLL_TIMEOUT_MS: Milliseconds.default(5_000),
+  COPY_TIMEOUT_MS: Milliseconds.default(1_800_000),
+  COPY_DEADLINE_MS: Milliseconds.default(6 * 3_600_000),
+  MAX_OUTPUT_BYTES: Count.default(5_368_709_120),
+  WEBHOOK_TIMEOUT_MS: Milliseconds.default(15_000),
+  LOCK_DURATION_MS: Milliseconds.default(30_000),
+  STALLED_INTERVAL_MS: Milliseconds.default(10_000),
+  RECONCILE_INTERVAL_MS: Milliseconds.default(30_000),
+  RECONCILE_AFTER_MS: Milliseconds.default(120_000),
+  SHUTDOWN_GRACE_MS: Milliseconds.default(75_000),
+  SPEED: z.coerce.number().min(1).max(10_000).default(1),
+  HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8081),
+  HEALTH_HOST: z.string().default('127.0.0.1'),
+})
+
+/** What a worker is told; durations in milliseconds. `SPEED` divides every planned wait: for demos and tests only. */
+export type WorkerConfig = z.infer<typeof Env>
+
+/** Reads the environment; throws one error that names every variable at fault and what it should be. */
+export function readWorkerConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const parsed = Env.safeParse(given)
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+    throw new Error(`The worker cannot start with this environment:\n  ${lines.join('\n  ')}`)
+  }
+  if (parsed.data.NODE_ENV === 'production' && parsed.data.SPEED !== 1) {
+    throw new Error('The worker cannot start with this environment:\n  SPEED: must be 1 in production')
+  }
+  return parsed.data
+}

@@ -1,0 +1,14 @@
+import { Redis } from 'ioredis'
+
+/**
+ * The worker's connection: patient, because work that is under way waits for Redis to return. BullMQ demands that
+ * commands are retried without end.
+ */
+export function connectRedis(url: string): Redis {
+  return new Redis(url, {
+    maxRetriesPerRequest: null,
+    connectTimeout: 2_000,
+    retryStrategy: (times) => Math.min(250, 20 * times),
+    reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
+  })
+}

@@ -1,0 +1,62 @@
+import type { Keys, Message, QueueName } from '@genqueue/jobs'
+import { DelayedError, type Job, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Log } from './log.ts'
+import { backoffMs } from './pace.ts'
+import type { StageOutcome } from './stages/outcome.ts'
+
+export type StageRunnerDeps = {
+  redis: Redis
+  keys: Keys
+  lockDurationMs: number
+  stalledIntervalMs: number
+  log: Log
+  now: () => number
+  random: () => number
+}
+
+export type StageRun = (id: string) => Promise<StageOutcome>
+
+/**
+ * The only place that knows both stages and BullMQ. A stage says what happened; a snooze puts its message back for
+ * later without spending an attempt, and so does an error, with growing delay: a message is never "failed", because
+ * the record decides when a job has had enough.
+ */
+export function createStageRunner(
+  queue: QueueName,
+  concurrency: number,
+  run: StageRun,
+  deps: StageRunnerDeps,
+): Worker<Message> {
+  const { redis, keys, lockDurationMs, stalledIntervalMs, log, now, random } = deps
+  // Two parameters: BullMQ passes an abort signal as a third only to a function that declares it.
+  const process = async (message: Job<Message>, token?: string) => {
+    const startedMs = now()
+    const outcome = await run(message.data.id).catch((error): StageOutcome => {
+      log.error({ err: error, jobId: message.data.id, queue }, 'stage threw')
+      return { kind: 'snooze', delayMs: backoffMs(message.attemptsStarted, 500, 60_000, random()), note: 'error' }
+    })
+    const { kind, note } = outcome
+    const fields = { jobId: message.data.id, queue, outcome: kind, note, durationMs: now() - startedMs }
+    log.debug(fields, 'stage ran')
+    if (outcome.kind === 'done') return
+    await message.moveToDelayed(now() + outcome.delayMs, token)
+    throw new DelayedError()
+  }
+  const worker = new Worker<Message>(queue, process, {
+    connection: redis,
+    prefix: keys.bullmq,
+    concurrency,
+    lockDuration: lockDurationMs,
+    stalledInterval: stalledIntervalMs,
+    // The default fails a message at its second crash, behind our back.
+    maxStalledCount: 1000,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+    autorun: false,
+    skipVersionCheck: true,
+  })
+  worker.on('error', (error) => log.error({ err: error, queue }, 'queue error'))
+  worker.on('stalled', (id) => log.warn({ messageId: id, queue }, 'message of a vanished worker returned'))
+  return worker
+}

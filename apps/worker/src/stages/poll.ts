@@ -1,0 +1,111 @@
+import { type Cost, type JobErrorCode, jobError } from '@genqueue/contract'
+import type { EndedAs, LeasedTask, PollNote } from '@genqueue/jobs'
+import type { PollOutcome } from '@genqueue/providers'
+import { afterErrorMs, nextLookMs, type PollPace } from '../pace.ts'
+
+/** A task that was 404 after the grace period is looked at this often before it counts as lost. */
+const MISSES_UNTIL_LOST = 3
+const AUTH_RETRY_MS = 60_000
+
+export type PollDecision =
+  | { kind: 'again'; delayMs: number; parts: PollNote['parts'] }
+  | { kind: 'generated'; sources: string[]; upstreamStatus: string; cost: Cost | undefined }
+  /** `cancelFirst`: the vendor still works on it and must be told to stop. */
+  | { kind: 'end'; ended: EndedAs; cancelFirst: boolean }
+
+/** `ageMs` is the time since submission as the pace counts it; deadlines are judged by the clock. */
+export type PollContext = { pace: PollPace; nowMs: number; ageMs: number; random: number }
+
+/**
+ * What one look at a task means. Pure. A failed look never ends a job before its deadlines: it says nothing about the
+ * task. Everything the vendor does not call finished is waiting.
+ */
+export function decidePoll(task: LeasedTask, outcome: PollOutcome, context: PollContext): PollDecision {
+  switch (outcome.kind) {
+    case 'waiting':
+      return decideWaiting(task, outcome, context)
+    case 'succeeded':
+      return { kind: 'generated', sources: outcome.urls, upstreamStatus: outcome.upstreamStatus, cost: outcome.cost }
+    case 'failed':
+      return end({
+        status: 'failed',
+        error: outcome.error,
+        outputs: [],
+        cost: outcome.cost,
+        upstreamStatus: outcome.upstreamStatus,
+      })
+    case 'canceled':
+      return endCanceled(task, outcome)
+    case 'missing':
+      return decideMissing(task, context)
+    case 'error': {
+      const expired = pastDeadline(task, task.runningSinceMs, context.nowMs)
+      if (expired) return endLate(expired)
+      const pollErrors = task.pollErrors + 1
+      const plannedMs =
+        outcome.reason === 'auth' ? AUTH_RETRY_MS : afterErrorMs(context.pace, pollErrors, context.random)
+      const delayMs = Math.max(outcome.retryAfterMs ?? 0, plannedMs)
+      return { kind: 'again', delayMs, parts: { polls: task.polls + 1, pollErrors, misses: task.misses } }
+    }
+  }
+}
+
+function decideWaiting(
+  task: LeasedTask,
+  outcome: Extract<PollOutcome, { kind: 'waiting' }>,
+  { pace, nowMs, ageMs, random }: PollContext,
+): PollDecision {
+  // The first sight of RUNNING starts that clock; a status that flaps back does not stop it.
+  const runningSinceMs = task.runningSinceMs ?? (outcome.phase === 'running' ? nowMs : undefined)
+  const expired = pastDeadline(task, runningSinceMs, nowMs)
+  if (expired) return endLate(expired)
+  const isThrottled = outcome.phase === 'throttled'
+  return {
+    kind: 'again',
+    delayMs: nextLookMs(pace, ageMs, isThrottled, random),
+    parts: {
+      upstreamStatus: outcome.upstreamStatus,
+      progress: Math.max(task.progress, outcome.progress ?? 0),
+      polls: task.polls + 1,
+      pollErrors: 0,
+      misses: 0,
+      runningSinceMs,
+      estimatedCost: outcome.estimatedCost,
+    },
+  }
+}
+
+function decideMissing(task: LeasedTask, { pace, ageMs, random }: PollContext): PollDecision {
+  const misses = ageMs < pace.missingGraceMs ? 0 : task.misses + 1
+  if (misses >= MISSES_UNTIL_LOST) {
+    return end({ status: 'failed', error: jobError('provider_lost'), outputs: [] })
+  }
+  return {
+    kind: 'again',
+    delayMs: nextLookMs(pace, ageMs, false, random),
+    parts: { polls: task.polls + 1, pollErrors: 0, misses },
+  }
+}
+
+function pastDeadline(task: LeasedTask, runningSinceMs: number | undefined, nowMs: number): JobErrorCode | undefined {
+  if (runningSinceMs !== undefined) {
+    return nowMs - runningSinceMs > task.deadlines.runningMs ? 'run_timeout' : undefined
+  }
+  return nowMs - task.submittedAtMs > task.deadlines.throttledMs ? 'throttled_timeout' : undefined
+}
+
+/** Canceled at the vendor: by our caller, or by somebody with the same account. */
+function endCanceled(task: LeasedTask, outcome: Extract<PollOutcome, { kind: 'canceled' }>): PollDecision {
+  const { cost, upstreamStatus } = outcome
+  if (task.cancelRequested) return end({ status: 'canceled', cost, upstreamStatus })
+  const error = jobError('provider_failed', { code: upstreamStatus, message: 'The task was canceled at the provider' })
+  return end({ status: 'failed', error, outputs: [], cost, upstreamStatus })
+}
+
+function endLate(code: JobErrorCode): PollDecision {
+  return { kind: 'end', ended: { status: 'failed', error: jobError(code), outputs: [] }, cancelFirst: true }
+}
+
+function end(ended: EndedAs): PollDecision {
+  return { kind: 'end', ended, cancelFirst: false }
+}
