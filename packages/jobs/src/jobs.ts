@@ -3,7 +3,6 @@ import {
   type Cost,
   type Door,
   isTerminal,
-  JOB_STATUSES,
   type JobError,
   type JobId,
   type JobKind,
@@ -68,16 +67,11 @@ export type EndedAs = (
   | { status: 'canceled' }
 ) & { cost?: Cost | undefined; upstreamStatus?: string; polls?: number }
 
-export type Proof = { fence?: number; lease?: string }
+/** What must still hold for a change to happen. `from` defaults to the status that the given record shows. */
+export type Proof = { fence?: number; lease?: string; from?: readonly JobStatus[] }
 
 const DEFAULT_RECONCILE_AFTER = { submitMs: 120_000, pollMs: 300_000, copyMs: 900_000 }
 const DAY_MS = 86_400_000
-/** For each status, those it may follow, as advance.lua wants them: `,queued,submitted,`. */
-const EXPECTED = Object.fromEntries(JOB_STATUSES.map((to) => [to, `,${mayBecome(to).join(',')},`])) as Record<
-  JobStatus,
-  string
-> // one entry per status
-
 /** The jobs: accepting them, reading them and every change of status. The only writer of records. */
 export class Jobs {
   readonly #deps: Required<JobsDeps>
@@ -170,12 +164,12 @@ export class Jobs {
 
   /** submitting | ambiguous → queued: certainly not accepted (or sent again on the caller's own wish). */
   async release(job: JobRecord, fence: number, waiting: Waiting): Promise<AdvanceOutcome> {
-    return this.#advance(job, 'queued', { fence }, { waiting }, ['providerKey'])
+    return this.#advance(job, 'queued', { fence, from: ['submitting', 'ambiguous'] }, { waiting }, ['providerKey'])
   }
 
   /** submitting → ambiguous: the create was sent and its answer is lost. */
   async markAmbiguous(job: JobRecord, fence: number): Promise<AdvanceOutcome> {
-    return this.#advance(job, 'ambiguous', { fence }, {})
+    return this.#advance(job, 'ambiguous', { fence, from: ['submitting'] }, {})
   }
 
   /** Notes why a queued job is held back; shown to the caller, decides nothing. */
@@ -238,6 +232,7 @@ export class Jobs {
     const { redis, queues, keys, reconcileAfter, now } = this.#deps
     const stage = LIFECYCLE[to].stage
     const fields = encodeFields(parts)
+    const from = (proof.from ?? [job.status]).filter((status) => mayBecome(status, to))
     const { value, reloaded } = await advance(
       redis,
       [
@@ -251,7 +246,7 @@ export class Jobs {
       ],
       [
         job.id,
-        EXPECTED[to],
+        `,${from.join(',')},`,
         proof.fence ?? '',
         proof.lease ?? '',
         to,

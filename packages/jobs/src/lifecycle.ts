@@ -24,9 +24,8 @@ export const LIFECYCLE = {
   canceled: { stage: null, to: [] },
 } as const satisfies Record<JobStatus, { stage: Stage | null; to: readonly JobStatus[] }>
 
-/** The statuses a job may be in for `to` to follow. */
-export function mayBecome(to: JobStatus): JobStatus[] {
-  return Object.entries(LIFECYCLE)
-    .filter(([, { to: next }]) => (next as readonly JobStatus[]).includes(to)) // widens the literal tuples for `includes`
-    .map(([status]) => status as JobStatus) // keys of the table are statuses
+/** Whether a job in this status may go to `to` directly. */
+export function mayBecome(status: JobStatus, to: JobStatus): boolean {
+  const next: readonly JobStatus[] = LIFECYCLE[status].to
+  return next.includes(to)
 }
