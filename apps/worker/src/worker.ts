@@ -189,7 +189,7 @@ function openOutside(config: WorkerConfig, seams: Seams) {
   const webhooks = createGuardedAgent(webhookPolicy, { ...limits, connections: 16 })
   const vendor = new Agent({
     connections: config.SUBMIT_CONCURRENCY + config.POLL_CONCURRENCY,
-    keepAliveTimeout: 10_000,
+    keepAliveTimeout: 4_000,
     connect: { timeout: 5_000 },
   })
   const identity = <T>(part: T) => part

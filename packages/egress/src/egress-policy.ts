@@ -1,0 +1,107 @@
+import { type Cidr, isInside, parseAddress, parseCidrs } from './cidr.ts'
+import { EgressError } from './egress-error.ts'
+
+export type EgressPolicy = {
+  /** Whether public hosts may be called without TLS. */
+  allowHttp: boolean
+  /** Ports of public hosts. Port 0 is never allowed. */
+  ports: ReadonlySet<number> | 'any'
+  /** The operator's ranges: reachable though private, by http too and on any port. */
+  allow: readonly Cidr[]
+  /** Never reachable, whatever else allows them. */
+  deny: readonly Cidr[]
+  /** When given, only these hosts and their subdomains, in the operator's ranges too. */
+  hosts?: readonly string[]
+}
+
+/** Where a connection would go: a name without its final dot, or an address without brackets. */
+export type Target = { protocol: string; hostname: string; port: number }
+
+const MAX_URL_LENGTH = 2048
+const LOCAL_NAME =
+  /^[^.]*$|\.(localhost|local|localdomain|internal|intranet|lan|corp|home|svc|consul|onion|home\.arpa|cluster\.local)$|^metadata\.goog$/
+const PUBLIC_IPV6 = parseCidrs('2000::/3')
+// Not private by any registry, but never a public host: Azure's wire server and the v4 addresses written as v6.
+const NEVER_PUBLIC = parseCidrs('168.63.129.16')
+const IPV4_MAPPED = parseCidrs('::ffff:0:0/96')
+export const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1']
+
+/** Parses once and judges everything that can be judged without DNS. The answer is the URL to call, and no other. */
+export function checkUrl(input: string | URL, policy: EgressPolicy): URL {
+  const url = parseUrl(input)
+  const { protocol } = url
+  if (protocol !== 'https:' && protocol !== 'http:')
+    throw new EgressError('invalid_url', 'The URL must be http or https')
+  checkTarget(targetOf(url), policy)
+  if (url.username !== '' || url.password !== '') {
+    throw new EgressError('invalid_url', 'The URL must not carry a user name or password')
+  }
+  return url
+}
+
+function parseUrl(input: string | URL): URL {
+  const text = String(input)
+  if (text.length > MAX_URL_LENGTH) {
+    throw new EgressError('invalid_url', `The URL is longer than ${MAX_URL_LENGTH} characters`)
+  }
+  const url = URL.parse(text)
+  if (url === null) throw new EgressError('invalid_url', 'The URL cannot be parsed')
+  url.hash = ''
+  if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
+  return url
+}
+
+export function targetOf({ protocol, hostname, port }: URL): Target {
+  const defaultPort = protocol === 'https:' ? 443 : 80
+  return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? defaultPort : Number(port) }
+}
+
+/** Refuses what needs no resolution to be refused. A name that passes still has to resolve to allowed addresses. */
+export function checkTarget(target: Target, policy: EgressPolicy): void {
+  const { hostname, port } = target
+  if (port === 0 || hostname === '' || hostname.endsWith('.')) {
+    throw new EgressError('invalid_url', 'The URL has no host or port that can be called')
+  }
+  const allowed = parseAddress(hostname) ? isAddressAllowed(hostname, target, policy) : isNameAllowed(target, policy)
+  if (!allowed || !isHostListed(hostname, policy)) {
+    throw new EgressError('blocked', 'The URL leads to a host, scheme or port that may not be called')
+  }
+}
+
+/** The decision on one resolved or literal address. */
+export function isAddressAllowed(address: string, target: Target, policy: EgressPolicy): boolean {
+  const parsed = parseAddress(address)
+  if (parsed === undefined || isInside(parsed, policy.deny) || isInside(parsed, IPV4_MAPPED)) return false
+  if (isInside(parsed, policy.allow)) return true
+  const isPublic = parsed.range() === 'unicast' && !isInside(parsed, NEVER_PUBLIC)
+  const isGlobal = parsed.kind() === 'ipv4' || isInside(parsed, PUBLIC_IPV6)
+  return isPublic && isGlobal && !isLocalName(target.hostname) && isPublicCallAllowed(target, policy)
+}
+
+// A name may turn out to lie in the operator's ranges, so while there are any, only the addresses can decide.
+function isNameAllowed(target: Target, policy: EgressPolicy): boolean {
+  if (isLocalhost(target.hostname)) {
+    return LOOPBACK_ADDRESSES.some((address) => isAddressAllowed(address, target, policy))
+  }
+  if (policy.allow.length > 0) return true
+  return !isLocalName(target.hostname) && isPublicCallAllowed(target, policy)
+}
+
+function isPublicCallAllowed({ protocol, port }: Target, { allowHttp, ports }: EgressPolicy): boolean {
+  return (protocol === 'https:' || allowHttp) && (ports === 'any' || ports.has(port))
+}
+
+function isHostListed(hostname: string, { hosts }: EgressPolicy): boolean {
+  if (hosts === undefined) return true
+  const isName = parseAddress(hostname) === undefined
+  return hosts.some((host) => hostname === host || (isName && hostname.endsWith(`.${host}`)))
+}
+
+export function isLocalhost(hostname: string): boolean {
+  return hostname === 'localhost' || hostname.endsWith('.localhost')
+}
+
+/** Names that mean something only inside a network: they may lead into the operator's ranges and nowhere else. */
+export function isLocalName(hostname: string): boolean {
+  return LOCAL_NAME.test(hostname) && parseAddress(hostname) === undefined
+}

@@ -1,0 +1,95 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+
+export type HttpAttempt = {
+  dispatcher: Dispatcher
+  method: 'GET' | 'POST' | 'DELETE'
+  url: URL
+  headers: Readonly<Record<string, string>>
+  body?: string | Readable
+  signal: AbortSignal
+  /** For everything: waiting for a socket, connecting, sending, headers and body. */
+  timeoutMs: number
+  maxResponseBytes: number
+}
+
+/** `sent: false` is a proof that not one byte of the request left; `sent: true` only means that some may have. */
+export type HttpResult =
+  | { kind: 'answered'; status: number; headers: IncomingHttpHeaders; text: string }
+  | { kind: 'failed'; sent: boolean; detail: string }
+
+/**
+ * Exactly one request on the wire: no retry, no redirect. Never rejects. It drives the dispatcher directly because
+ * only the handler's `onRequestStart` tells "still connecting" from "handed to a socket"; error codes alone do not
+ * (a reset during the TLS handshake and one after the request look the same).
+ */
+export function attemptHttp(options: HttpAttempt): Promise<HttpResult> {
+  const { dispatcher, method, url, headers, body, signal, timeoutMs, maxResponseBytes } = options
+  const { promise, resolve } = Promise.withResolvers<HttpResult>()
+  const chunks: Buffer[] = []
+  let received = 0
+  let status = 0
+  let responseHeaders: IncomingHttpHeaders = {}
+  let controller: Dispatcher.DispatchController | undefined
+  let settled = false
+
+  const settle = (result: HttpResult) => {
+    if (settled) return
+    settled = true
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+    resolve(result)
+  }
+  const stop = (detail: string) => {
+    settle({ kind: 'failed', sent: controller !== undefined, detail })
+    controller?.abort(new Error(detail))
+  }
+  const onAbort = () => stop('aborted')
+  const timer = setTimeout(() => stop(`no answer within ${timeoutMs} ms`), timeoutMs)
+  signal.addEventListener('abort', onAbort)
+  if (signal.aborted) {
+    onAbort()
+    return promise
+  }
+
+  dispatcher.dispatch(
+    {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method,
+      headers: { 'accept-encoding': 'identity', ...headers },
+      body: body ?? null,
+      // One clock counts: the timer above.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    },
+    {
+      onRequestStart: (started) => {
+        // Given up while connecting: aborting here keeps the request off the socket.
+        if (settled) started.abort(new Error('given up'))
+        else controller = started
+      },
+      onResponseStart: (_controller, statusCode, answered) => {
+        status = statusCode
+        responseHeaders = answered
+      },
+      onResponseData: (_controller, chunk) => {
+        received += chunk.length
+        if (received > maxResponseBytes) stop(`the answer is larger than ${maxResponseBytes} bytes`)
+        else chunks.push(chunk)
+      },
+      onResponseEnd: () =>
+        settle({ kind: 'answered', status, headers: responseHeaders, text: Buffer.concat(chunks).toString() }),
+      onResponseError: (_controller, error) =>
+        settle({ kind: 'failed', sent: controller !== undefined, detail: networkDetail(error) }),
+    },
+  )
+  return promise
+}
+
+/** The code, not the message: messages name addresses. */
+function networkDetail(error: Error): string {
+  const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
+  return 'code' in first && typeof first.code === 'string' ? first.code : first.name
+}

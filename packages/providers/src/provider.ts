@@ -1,0 +1,79 @@
+import type { Cost, JobError, JobKind, ProviderName, Secret } from '@genqueue/contract'
+
+/** JSON as it goes to a vendor; `{"$input": n}` stands where the n-th stored input of the job belongs. */
+export type VendorBody = { readonly [key: string]: unknown }
+
+/** Which key to call with, and until when. */
+export type Call = { key: Secret; signal: AbortSignal }
+
+/**
+ * What is known after one create request. `accepted`, `refused` and `not_accepted` are certain; `unknown` means that
+ * a task may exist and may be charged, so the request is never simply sent again.
+ */
+export type SubmitOutcome =
+  | { kind: 'accepted'; taskId: string; estimatedCost?: Cost }
+  /** The vendor refuses this request for good; the job fails. */
+  | { kind: 'refused'; error: JobError }
+  /** No task was made; the job waits and the key (for this model, or wholly) rests until `retryAfterMs` is over. */
+  | {
+      kind: 'not_accepted'
+      reason: 'rate_limited' | 'quota' | 'auth' | 'unavailable'
+      rests: 'key' | 'key_and_model' | 'nothing'
+      retryAfterMs?: number
+      detail: string
+    }
+  | { kind: 'unknown'; detail: string }
+
+/** What one look at a task says. Only `succeeded`, `failed` and `canceled` end it; everything unknown is waiting. */
+export type PollOutcome =
+  | {
+      kind: 'waiting'
+      phase: 'queued' | 'throttled' | 'running'
+      upstreamStatus: string
+      /** 0 to 1, as told by the vendor; may be missing, repeat or fall. */
+      progress?: number
+      estimatedCost?: Cost
+    }
+  | { kind: 'succeeded'; upstreamStatus: string; urls: string[]; cost?: Cost }
+  | { kind: 'failed'; upstreamStatus: string; error: JobError; cost?: Cost }
+  | { kind: 'canceled'; upstreamStatus: string; cost?: Cost }
+  /** 404: not known yet, deleted, or another account's. */
+  | { kind: 'missing' }
+  /** The look failed, the task is what it was: 429, 5xx, network, HTML, truncated JSON, 401 (`auth`). */
+  | {
+      kind: 'error'
+      reason: 'rate_limited' | 'auth' | 'unavailable' | 'protocol'
+      retryAfterMs?: number
+      detail: string
+    }
+
+export type CancelOutcome = { kind: 'gone' } | { kind: 'retry'; retryAfterMs?: number; detail: string }
+
+/** A file of the job that lies in our storage. */
+export type StoredInput = {
+  bytes: number
+  contentType: string
+  filename: string
+  open(): Promise<AsyncIterable<Uint8Array>>
+}
+
+/** How a stored input could (not) be handed to the vendor; nothing was charged in any case. */
+export type PreparedInput =
+  | { kind: 'ready'; value: string }
+  | { kind: 'refused'; error: JobError }
+  | { kind: 'retry'; retryAfterMs?: number; detail: string }
+
+/** A vendor. Every call is one HTTP attempt (uploads: one per leg); whoever calls decides about again. */
+export interface Provider {
+  readonly name: ProviderName
+  /** Sends the create once. Resolves for everything a vendor or network can do; rejects only on a bug of ours. */
+  submit(task: { operation: string; body: VendorBody; clientRef: string }, call: Call): Promise<SubmitOutcome>
+  poll(taskId: string, call: Call): Promise<PollOutcome>
+  /** Asks the vendor to stop the task. Runway: never call it on finished work whose outputs are still wanted. */
+  cancel(taskId: string, call: Call): Promise<CancelOutcome>
+  /** Turns a stored input into the string that the vendor takes in its body. */
+  prepareInput(input: StoredInput, call: Call): Promise<PreparedInput>
+}
+
+/** One thing a vendor can be asked to do. */
+export type Operation = { name: string; kind: JobKind }

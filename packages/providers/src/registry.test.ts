@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest'
+import { operationsOf, translateVideo } from './registry.ts'
+import { estimateVideoCost } from './runway/estimate.ts'
+import { endpointOf } from './runway/operations.ts'
+
+const EXPECTED = {
+  video:
+    'text_to_video image_to_video video_to_video video_to_hdr video_upscale frame_interpolation character_performance lip_sync avatar_videos',
+  image: 'text_to_image image_upscale',
+  audio: 'sound_effect text_to_speech speech_to_speech voice_dubbing voice_isolation',
+}
+
+it('Runway offers every operation of both dialects, each with what it makes and its own path', () => {
+  const operations = operationsOf('runway') ?? []
+  for (const [kind, names] of Object.entries(EXPECTED)) {
+    expect(operations.filter((operation) => operation.kind === kind).map(({ name }) => name)).toEqual(names.split(' '))
+  }
+  expect(operations.map(({ name }) => endpointOf(name))).toEqual(operations.map(({ name }) => `/v1/${name}`))
+})
+
+it('an operation that is not in the table has no path', () => {
+  expect(() => endpointOf('../organization')).toThrow(/no operation/)
+  expect(() => endpointOf('constructor')).toThrow(/no operation/)
+})
+
+it('a request is translated by the vendor it names, and not at all by one that is not supported', () => {
+  const request = { model: 'gen4.5', prompt: 'x' }
+  expect(translateVideo('runway', request)).toMatchObject({ operation: 'text_to_video' })
+  expect(translateVideo('runware', request)).toBeUndefined()
+  expect(operationsOf('runware')).toBeUndefined()
+})
+
+it('a video is estimated by the price list where model, price and duration are known', () => {
+  expect(estimateVideoCost({ model: 'gen4.5', duration: 5 })).toEqual({ amount: 60, unit: 'credits' })
+  expect(estimateVideoCost({ model: 'seedance2', duration: 'auto' })).toBeUndefined()
+  expect(estimateVideoCost({ model: 'unheard-of', duration: 5 })).toBeUndefined()
+})

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto'
+import { parseConfig, type RunningApi, startApi } from '@genqueue/api'
+import { JobResource, verifyWebhook } from '@genqueue/contract'
+import { createKeys } from '@genqueue/jobs'
+import { type Simulator, type SimulatorOptions, startSimulator } from '@genqueue/simulator'
+import { type RunningWorker, readWorkerConfig, startWorker } from '@genqueue/worker'
+import { Redis } from 'ioredis'
+import { pino } from 'pino'
+import { expect } from 'vitest'
+import { ensureRedisServer } from '../scripts/redis-binary.ts'
+import { type RedisProcess, startRedis } from '../scripts/redis-process.ts'
+
+/** The world runs a hundred times faster than the vendor's: its 5 s between looks are 50 ms. */
+export const SPEED = 100
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
+export const ADMIN_KEY = 'gq_admin_0123456789abcdef0123456789'
+export const OTHER_TEAM_KEY = 'gq_other_0123456789abcdef0123456789'
+
+export type HouseOptions = {
+  simulator?: SimulatorOptions
+  env?: Record<string, string>
+  /** Workers in this process; crash tests start their own. */
+  workers?: number
+  redis?: { appendfsync: 'always' | 'everysec' }
+}
+
+/** Everything there is: Redis, both doors, workers, and the outside world over real sockets. */
+export type House = {
+  simulator: Simulator
+  redis: RedisProcess
+  api: RunningApi
+  workers: RunningWorker[]
+  /** The environment that API and workers were started with. */
+  env: Record<string, string>
+  secret: string
+  addWorker(env?: Record<string, string>): Promise<RunningWorker>
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>
+  post(input: NewJobInput): Promise<JobResource>
+  get(id: string): Promise<JobResource>
+  /** Waits until the job has ended. */
+  ended(id: string, timeoutMs?: number): Promise<JobResource>
+  /** Waits for the webhook of the job and proves its signature; fails if its bytes ever differ between attempts. */
+  webhook(id: string, timeoutMs?: number): Promise<{ type: string; data: JobResource }>
+  /** What must hold after every test: the vendor saw no rule broken, and charged each job at most `creates` times. */
+  assertHonest(options?: { creates?: Record<string, number> }): void
+  close(): Promise<void>
+}
+
+export type NewJobInput = { prompt?: string; operation?: string; input?: Record<string, unknown> } & Record<
+  string,
+  unknown
+>
+
+export async function openHouse(options: HouseOptions = {}): Promise<House> {
+  const binary = await ensureRedisServer({ install: false })
+  if (binary === undefined) throw new Error('these tests need redis-server; npm test installs it')
+  const redis = await startRedis({ binary, ...(options.redis && { appendonly: true, ...options.redis }) })
+  const simulator = await startSimulator({ clock: { speed: SPEED }, ...options.simulator })
+  const env: Record<string, string> = {
+    NODE_ENV: 'test',
+    PUBLIC_URL: 'https://queue.example',
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+    REDIS_URL: redis.url,
+    KEY_PREFIX: `{t${randomBytes(4).toString('hex')}}`,
+    STORAGE_URL: `s3://${simulator.store.bucket}/genqueue`,
+    S3_ENDPOINT: simulator.store.url,
+    S3_FORCE_PATH_STYLE: 'true',
+    AWS_ACCESS_KEY_ID: simulator.store.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: simulator.store.secretAccessKey,
+    AWS_REGION: simulator.store.region,
+    WEBHOOK_SECRET: SECRET,
+    RUNWAY_API_KEY: simulator.runway.keys.join(','),
+    RUNWAY_BASE_URL: simulator.runway.url,
+    EGRESS_ALLOW: '127.0.0.0/8',
+    ADMIN_API_KEY: ADMIN_KEY,
+    API_KEYS: `other=${OTHER_TEAM_KEY}`,
+    SPEED: String(SPEED),
+    SUBMIT_TIMEOUT_MS: '1000',
+    POLL_TIMEOUT_MS: '1000',
+    PORT: '0',
+    HEALTH_PORT: '0',
+    ...options.env,
+  }
+  // The AWS SDK reads its own variables from the process.
+  for (const [name, value] of Object.entries(env)) if (name.startsWith('AWS_')) process.env[name] = value
+  const log = pino({ level: env.LOG_LEVEL ?? 'silent' })
+  const api = await startApi(parseConfig(env), log)
+  const workers: RunningWorker[] = []
+  const addWorker = async (more: Record<string, string> = {}) => {
+    const worker = await startWorker(readWorkerConfig({ ...env, ...more }), pino({ level: env.LOG_LEVEL ?? 'silent' }))
+    workers.push(worker)
+    return worker
+  }
+  for (let index = 0; index < (options.workers ?? 1); index += 1) await addWorker()
+  return { simulator, redis, api, workers, env, secret: SECRET, addWorker, ...actions(api, simulator), ...upkeep() }
+
+  function upkeep() {
+    return {
+      assertHonest: ({ creates = {} }: { creates?: Record<string, number> } = {}) => {
+        expect(simulator.violations()).toEqual([])
+        for (const [marker, { tasks }] of Object.entries(simulator.runway.ledger().markers)) {
+          expect(tasks, `tasks made for ${marker}`).toBeLessThanOrEqual(creates[marker] ?? 1)
+        }
+      },
+      close: async () => {
+        await Promise.all(workers.map((worker) => worker.stop()))
+        await api.close()
+        await expectNothingUnbounded(redis.url, createKeys(env.KEY_PREFIX).prefix)
+        await simulator.close()
+        await redis.stop()
+      },
+    }
+  }
+}
+
+function actions(api: RunningApi, simulator: Simulator) {
+  const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${api.url}${path}`, {
+      method,
+      redirect: 'manual',
+      headers: {
+        authorization: `Bearer ${ADMIN_KEY}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+  const get = async (id: string) => JobResource.parse(await (await call('GET', `/v1/jobs/${id}`)).json())
+  const post = async ({ prompt = 'a lake', operation = 'text_to_video', input, ...rest }: NewJobInput) => {
+    const body = input ?? { model: 'gen4.5', promptText: prompt, ratio: '1280:720', duration: 5 }
+    const response = await call('POST', '/v1/jobs', {
+      provider: 'runway',
+      operation,
+      input: body,
+      webhook_url: `${simulator.receiver.url}/hook`,
+      ...rest,
+    })
+    if (response.status !== 202) throw new Error(`expected 202, got ${response.status}: ${await response.text()}`)
+    return JobResource.parse(await response.json())
+  }
+  const ended = async (id: string, timeoutMs = 15_000) => {
+    await expect.poll(async () => (await get(id)).completed_at, { timeout: timeoutMs, interval: 25 }).not.toBeNull()
+    return get(id)
+  }
+  const webhook = async (id: string, timeoutMs = 15_000) => {
+    const messageId = `msg_${id.slice(4)}`
+    const isOurs = ({ headers }: { headers: Record<string, unknown> }) => headers['webhook-id'] === messageId
+    const delivery = await simulator.receiver.waitFor(isOurs, { timeoutMs })
+    const all = simulator.receiver.deliveries().filter(isOurs)
+    for (const each of all) {
+      expect(each.body.equals(delivery.body), 'the body is the same on every attempt').toBe(true)
+      const headers = new Headers(Object.entries(each.headers).map(([name, value]) => [name, String(value)]))
+      verifyWebhook({ headers, body: each.body, secret: SECRET })
+    }
+    const event = JSON.parse(delivery.body.toString()) as { type: string; data: unknown } // verified: ours
+    return { type: event.type, data: JobResource.parse(event.data) }
+  }
+  return { call, get, post, ended, webhook }
+}
+
+/** Every key that is left has an expiry or is one of the indexes that reconcile trims. */
+async function expectNothingUnbounded(url: string, prefix: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 1, retryStrategy: () => null })
+  redis.on('error', () => {})
+  try {
+    await redis.connect()
+    const trimmed = /:(list:.*|open|due:.*|expiring|cleanup|undelivered|orphans|bq:.*)$/
+    const open = new Set(await redis.zrange(`${prefix}:open`, 0, '-1'))
+    const pending = new Set(await redis.zrange(`${prefix}:undelivered`, 0, '-1'))
+    for (const key of await redis.keys(`${prefix}*`)) {
+      const id = key.slice(key.lastIndexOf(':') + 1)
+      if (trimmed.test(key) || open.has(id) || pending.has(id)) continue
+      expect(await redis.pttl(key), `${key} expires`).toBeGreaterThan(0)
+    }
+  } finally {
+    redis.disconnect()
+  }
+}
