@@ -34,6 +34,8 @@ export type House = {
   env: Record<string, string>
   secret: string
   addWorker(env?: Record<string, string>): Promise<RunningWorker>
+  /** Starts Redis again, on its port and files, after it was killed. */
+  reviveRedis(): Promise<void>
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>
   post(input: NewJobInput): Promise<JobResource>
   get(id: string): Promise<JobResource>
@@ -95,7 +97,11 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   return { simulator, redis, api, workers, env, secret: SECRET, addWorker, ...actions(api, simulator), ...upkeep() }
 
   function upkeep() {
+    let revived: RedisProcess | undefined
     return {
+      reviveRedis: async () => {
+        revived = await startRedis({ binary: binary ?? '', dir: redis.dir, port: redis.port, appendonly: true })
+      },
       assertHonest: ({ creates = {} }: { creates?: Record<string, number> } = {}) => {
         expect(simulator.violations()).toEqual([])
         for (const [marker, { tasks }] of Object.entries(simulator.runway.ledger().markers)) {
@@ -107,6 +113,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
         await api.close()
         await expectNothingUnbounded(redis.url, createKeys(env.KEY_PREFIX).prefix)
         await simulator.close()
+        await revived?.stop()
         await redis.stop()
       },
     }

@@ -1,0 +1,25 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { CrashPoint } from './crash-worker.ts'
+
+/** A worker as a process of its own, which can be killed. */
+export type WorkerProcess = {
+  child: ChildProcess
+  /** Resolves with how it ended. */
+  exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+}
+
+const ENTRY = fileURLToPath(new URL('crash-worker.ts', import.meta.url))
+
+/** Resolves when the worker takes jobs. With `crashAt` it kills itself there. */
+export async function startWorkerProcess(env: Record<string, string>, crashAt?: CrashPoint): Promise<WorkerProcess> {
+  const child = fork(ENTRY, [], {
+    env: { ...process.env, ...env, ...(crashAt && { CRASH_AT: crashAt }) },
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  })
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
+  const ready = await Promise.race([once(child, 'message').then(() => true), exited.then(() => false)])
+  if (!ready) throw new Error('the worker ended before it took jobs')
+  return { child, exited }
+}
