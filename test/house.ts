@@ -11,7 +11,7 @@ import { ensureRedisServer } from '../scripts/redis-binary.ts'
 import { type RedisProcess, startRedis } from '../scripts/redis-process.ts'
 
 /** The world runs a hundred times faster than the vendor's: its 5 s between looks are 50 ms. */
-export const SPEED = 100
+const SPEED = 100
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 export const ADMIN_KEY = 'gq_admin_0123456789abcdef0123456789'
 export const OTHER_TEAM_KEY = 'gq_other_0123456789abcdef0123456789'
@@ -48,10 +48,7 @@ export type House = {
   close(): Promise<void>
 }
 
-export type NewJobInput = { prompt?: string; operation?: string; input?: Record<string, unknown> } & Record<
-  string,
-  unknown
->
+type NewJobInput = { prompt?: string; operation?: string; input?: Record<string, unknown> } & Record<string, unknown>
 
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const binary = await ensureRedisServer({ install: false })

@@ -13,7 +13,11 @@ const SIGNATURES: readonly Signature[] = [
   { contentType: 'image/webp', extension: 'webp', matches: (head) => isRiff(head, 'WEBP') },
   { contentType: 'image/gif', extension: 'gif', matches: (head) => /^GIF8[79]a/.test(head) },
   { contentType: 'audio/mp4', extension: 'm4a', matches: (head) => isBaseMedia(head, /^M4[AB] $/) },
-  { contentType: 'video/quicktime', extension: 'mov', matches: (head) => isBaseMedia(head, /^qt {2}$/) || isOldMovie(head) },
+  {
+    contentType: 'video/quicktime',
+    extension: 'mov',
+    matches: (head) => isBaseMedia(head, /^qt {2}$/) || isOldMovie(head),
+  },
   { contentType: 'video/mp4', extension: 'mp4', matches: (head) => isBaseMedia(head, MP4_BRAND) },
   { contentType: 'video/webm', extension: 'webm', matches: (head) => isMatroska(head, 'webm') },
   { contentType: 'video/x-matroska', extension: 'mkv', matches: (head) => isMatroska(head, 'matroska') },

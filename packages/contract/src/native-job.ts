@@ -19,7 +19,12 @@ export type Deadlines = z.infer<typeof Deadlines>
 export const JobOptions = z.object({
   webhook_url: z.string().max(2048).optional().meta({ description: 'Called when the job ends; Standard Webhooks' }),
   metadata: Metadata.optional(),
-  priority: z.int().min(0).max(1000).optional().meta({ description: '0, the default, goes first; higher numbers wait behind lower ones' }),
+  priority: z
+    .int()
+    .min(0)
+    .max(1000)
+    .optional()
+    .meta({ description: '0, the default, goes first; higher numbers wait behind lower ones' }),
   delay_seconds: z.int().min(0).max(2_592_000).optional().meta({ description: 'Submit not before this much later' }),
   deadlines: Deadlines.optional(),
   retention_seconds: z
@@ -28,12 +33,9 @@ export const JobOptions = z.object({
     .max(31_536_000)
     .optional()
     .meta({ description: 'How long the record is kept after the job ended' }),
-  on_submission_unknown: z
-    .enum(['fail', 'resubmit'])
-    .optional()
-    .meta({
-      description: 'What to do when it cannot be known whether the vendor accepted; resubmit may be charged twice',
-    }),
+  on_submission_unknown: z.enum(['fail', 'resubmit']).optional().meta({
+    description: 'What to do when it cannot be known whether the vendor accepted; resubmit may be charged twice',
+  }),
 })
 export type JobOptions = z.infer<typeof JobOptions>
 

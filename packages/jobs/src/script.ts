@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 
-export type ScriptReply = {
+type ScriptReply = {
   value: unknown
   /** Redis did not know the script (it was restarted or flushed), so the reply came later than commands sent after it. */
   reloaded: boolean

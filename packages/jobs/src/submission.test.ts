@@ -62,6 +62,13 @@ test('a change under an older fence is refused', async () => {
   expect((await house.jobs.get(job.id))?.status).toBe('submitting')
 })
 
+test('a job that goes back to the queue keeps the time it was accepted, so that its queue deadline ends', async () => {
+  const job = await acceptJob(house)
+  await expect.poll(() => Date.now()).toBeGreaterThan(job.times.queued ?? 0)
+  expect(await house.jobs.release(job, await begin(job), { reason: 'rate_limited' })).toEqual({ done: true })
+  expect((await house.jobs.get(job.id))?.times.queued).toBe(job.times.queued)
+})
+
 test('a queued job is canceled at once and never submitted; a submitted one is asked for at the vendor', async () => {
   const queued = await acceptJob(house)
   expect(await house.jobs.cancel(queued)).toBe('canceled')

@@ -1,5 +1,5 @@
+import { type Store, startStore } from '@genqueue/simulator'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type Store, startStore } from '../../simulator/src/store/store.ts'
 import { openStorage } from './open-storage.ts'
 import { createS3Client, type S3Options } from './s3-client.ts'
 import { S3Storage } from './s3-storage.ts'

@@ -27,7 +27,9 @@ local function take()
   return list
 end
 
-redis.call('HSET', KEYS[1], 'status', ARGV[5], 'at:' .. ARGV[5], ARGV[6], unpack(take()))
+redis.call('HSET', KEYS[1], 'status', ARGV[5], unpack(take()))
+-- A job that goes back to the queue was accepted when it was accepted: its queue deadline counts from there.
+redis.call(ARGV[5] == 'queued' and 'HSETNX' or 'HSET', KEYS[1], 'at:' .. ARGV[5], ARGV[6])
 local gone = take()
 if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
 redis.call('ZREM', KEYS[3], ARGV[1])

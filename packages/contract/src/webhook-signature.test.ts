@@ -1,0 +1,84 @@
+import fc from 'fast-check'
+import OpenAI from 'openai'
+import { Webhook } from 'standardwebhooks'
+import { Webhook as SvixWebhook } from 'svix'
+import { expect, test } from 'vitest'
+import { signWebhook, verifyWebhook, WebhookSignatureError, webhookKey } from './webhook-signature.ts'
+
+const openai = new OpenAI({ apiKey: 'unused' })
+const secretOf = (bytes: Uint8Array) => `whsec_${Buffer.from(bytes).toString('base64')}`
+const secrets = fc.uint8Array({ minLength: 24, maxLength: 64 }).map(secretOf)
+const ids = fc.stringMatching(/^msg_[0-9A-HJKMNP-TV-Z]{26}$/)
+const bodies = fc.json()
+
+function sign(id: string, body: string, given: readonly string[], timestampSeconds = Math.floor(Date.now() / 1000)) {
+  return signWebhook({ id, timestampSeconds, body, keys: given.map(webhookKey) })
+}
+
+test('what we sign verifies with the stock standardwebhooks, svix and openai clients, and with our own', async () => {
+  await fc.assert(
+    fc.asyncProperty(ids, bodies, secrets, async (id, body, secret) => {
+      const headers = sign(id, body, [secret])
+      new Webhook(secret).verify(body, headers)
+      new SvixWebhook(secret).verify(body, headers)
+      await openai.webhooks.verifySignature(body, headers, secret)
+      verifyWebhook({ headers: new Headers(headers), body, secret })
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('while a secret rotates, receivers on the old and on the new one both verify', () => {
+  const [old, current] = [secretOf(Buffer.alloc(32, 1)), secretOf(Buffer.alloc(32, 2))]
+  const headers = sign('msg_1', '{"a":1}', [current, old])
+  for (const secret of [old, current]) {
+    new Webhook(secret).verify('{"a":1}', headers)
+    new SvixWebhook(secret).verify('{"a":1}', headers)
+    verifyWebhook({ headers: new Headers(headers), body: '{"a":1}', secret })
+  }
+})
+
+test('a changed body, id, timestamp or secret does not verify', () => {
+  fc.assert(
+    fc.property(
+      ids,
+      bodies,
+      secrets,
+      fc.constantFrom('body', 'id', 'timestamp', 'secret'),
+      (id, body, secret, part) => {
+        const headers = sign(id, body, [secret])
+        const changed = {
+          headers: new Headers({
+            ...headers,
+            ...(part === 'id' && { 'webhook-id': `${id}x` }),
+            ...(part === 'timestamp' && { 'webhook-timestamp': String(Number(headers['webhook-timestamp']) - 1) }),
+          }),
+          body: part === 'body' ? `${body} ` : body,
+          secret: part === 'secret' ? secretOf(Buffer.alloc(32, 9)) : secret,
+        }
+        expect(() => verifyWebhook(changed)).toThrow(WebhookSignatureError)
+      },
+    ),
+  )
+})
+
+test('an old, future or fractional timestamp is refused, and so is a webhook without its headers', () => {
+  const secret = secretOf(Buffer.alloc(32, 1))
+  const nowSeconds = Math.floor(Date.now() / 1000)
+  for (const timestamp of [nowSeconds - 301, nowSeconds + 301]) {
+    const headers = new Headers(sign('msg_1', '{}', [secret], timestamp))
+    expect(() => verifyWebhook({ headers, body: '{}', secret })).toThrow(/five minutes/)
+  }
+  const fractional = new Headers({ ...sign('msg_1', '{}', [secret]), 'webhook-timestamp': `${nowSeconds}.5` })
+  expect(() => verifyWebhook({ headers: fractional, body: '{}', secret })).toThrow(/five minutes/)
+  expect(() => verifyWebhook({ headers: new Headers(), body: '{}', secret })).toThrow(/carries/)
+})
+
+test('only whsec_ and base64 of 24 to 64 bytes is a secret', () => {
+  const good = secretOf(Buffer.alloc(24))
+  expect(webhookKey(good)).toHaveLength(24)
+  const short = secretOf(Buffer.alloc(23))
+  for (const bad of ['', 'whsec_', good.slice(6), short, secretOf(Buffer.alloc(65)), 'whsec_not base64!!']) {
+    expect(() => webhookKey(bad), bad).toThrow(WebhookSignatureError)
+  }
+})

@@ -1,0 +1,28 @@
+import { errorReply, type Fault } from './fault-args.ts'
+
+export const ACCOUNT_FAULTS = {
+  'del.204_then_404': () => ({}),
+  'del.404': (args) => ({
+    delete: { perform: false, ...errorReply(args, 404, 'Could not find Task'), times: args.count('n', 'forever') },
+  }),
+  'del.5xx': (args) => ({
+    delete: {
+      perform: false,
+      ...errorReply(args, args.number('status', 503), 'Service Unavailable'),
+      times: args.count('n'),
+    },
+  }),
+  'del.race_succeeds_first': () => ({ delete: { finishFirst: true } }),
+  'upload.placeholder_429': (args) => ({ upload: { placeholder: errorReply(args, 429, 'Too Many Requests') } }),
+  'upload.storage_403': () => ({ upload: { storage: storageError(403, 'AccessDenied') } }),
+  'upload.storage_503': () => ({ upload: { storage: storageError(503, 'SlowDown') } }),
+  'upload.storage_drop': () => ({ upload: { storage: { fate: 'drop' } } }),
+  'upload.no_runwayUri': () => ({ upload: { omitUri: true } }),
+  'org.ok': () => ({ organization: {} }),
+  'org.null_limits': () => ({ organization: { nullLimits: true } }),
+  'org.zero_credit': () => ({ organization: { creditBalance: 0 } }),
+} as const satisfies Readonly<Record<string, Fault>>
+
+function storageError(http: number, code: string) {
+  return { http, contentType: 'application/xml', body: `<Error><Code>${code}</Code></Error>` }
+}
