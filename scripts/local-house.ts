@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { type Simulator, startSimulator } from '@genqueue/simulator'
+import { type RunwayOptions, type Simulator, startSimulator } from '@genqueue/simulator'
 import { startEmbeddedValkey } from './embedded-valkey.ts'
 import { freePort } from './free-port.ts'
 import { ensureRedisServer } from './redis-binary.ts'
@@ -36,7 +36,7 @@ export type LocalHouseOptions = {
   speed: number
   /** Restart the processes when a source file changes. */
   reload: boolean
-  simulator?: { concurrency: number }
+  simulator?: RunwayOptions
 }
 
 /**

@@ -5,13 +5,13 @@ import { createKeys } from '@genqueue/jobs'
 import { type Simulator, type SimulatorOptions, startSimulator } from '@genqueue/simulator'
 import { type RunningWorker, readWorkerConfig, startWorker } from '@genqueue/worker'
 import { Redis } from 'ioredis'
-import { pino } from 'pino'
+import { type DestinationStream, pino } from 'pino'
 import { expect } from 'vitest'
 import { ensureRedisServer } from '../scripts/redis-binary.ts'
 import { type RedisProcess, startRedis } from '../scripts/redis-process.ts'
 
 /** The world runs a hundred times faster than the vendor's: its 5 s between looks are 50 ms. */
-const SPEED = 100
+export const SPEED = 100
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 export const ADMIN_KEY = 'gq_admin_0123456789abcdef0123456789'
 export const OTHER_TEAM_KEY = 'gq_other_0123456789abcdef0123456789'
@@ -22,6 +22,8 @@ export type HouseOptions = {
   /** Workers in this process; crash tests start their own. */
   workers?: number
   redis?: { appendfsync: 'always' | 'everysec' }
+  /** Where log lines go; nowhere unless given. */
+  logTo?: DestinationStream
 }
 
 /** Everything there is: Redis, both doors, workers, and the outside world over real sockets. */
@@ -48,7 +50,10 @@ export type House = {
   close(): Promise<void>
 }
 
-type NewJobInput = { prompt?: string; operation?: string; input?: Record<string, unknown> } & Record<string, unknown>
+export type NewJobInput = { prompt?: string; operation?: string; input?: Record<string, unknown> } & Record<
+  string,
+  unknown
+>
 
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const binary = await ensureRedisServer({ install: false })
@@ -82,11 +87,11 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   }
   // The AWS SDK reads its own variables from the process.
   for (const [name, value] of Object.entries(env)) if (name.startsWith('AWS_')) process.env[name] = value
-  const log = pino({ level: env.LOG_LEVEL ?? 'silent' })
+  const log = pino({ level: env.LOG_LEVEL ?? 'silent' }, options.logTo ?? pino.destination(2))
   const api = await startApi(parseConfig(env), log)
   const workers: RunningWorker[] = []
   const addWorker = async (more: Record<string, string> = {}) => {
-    const worker = await startWorker(readWorkerConfig({ ...env, ...more }), pino({ level: env.LOG_LEVEL ?? 'silent' }))
+    const worker = await startWorker(readWorkerConfig({ ...env, ...more }), log)
     workers.push(worker)
     return worker
   }
