@@ -55,9 +55,13 @@ export type NewJobInput = { prompt?: string; operation?: string; input?: Record<
   unknown
 >
 
+/** Tests may keep several; only with the last one gone must nothing be left. */
+let housesOpen = 0
+
 export async function openHouse(options: HouseOptions = {}): Promise<House> {
   const binary = await ensureRedisServer({ install: false })
   if (binary === undefined) throw new Error('these tests need redis-server; npm test installs it')
+  housesOpen += 1
   const redis = await startRedis({ binary, ...(options.redis && { appendonly: true, ...options.redis }) })
   const simulator = await startSimulator({ clock: { speed: SPEED }, ...options.simulator })
   const env: Record<string, string> = {
@@ -117,6 +121,8 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
         await simulator.close()
         await revived?.stop()
         await redis.stop()
+        housesOpen -= 1
+        if (housesOpen === 0) await expect.poll(leftBehind, { timeout: 5_000 }).toEqual([])
       },
     }
   }
@@ -165,6 +171,11 @@ function actions(api: RunningApi, simulator: Simulator) {
     return { type: event.type, data: JobResource.parse(event.data) }
   }
   return { call, get, post, ended, webhook }
+}
+
+/** Servers that still listen and processes that still run because of us. */
+function leftBehind(): string[] {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPServerWrap' || name === 'ProcessWrap')
 }
 
 /** Every key that is left has an expiry or is one of the indexes that reconcile trims. */
