@@ -6,7 +6,7 @@ import { type Simulator, type SimulatorOptions, startSimulator } from '@genqueue
 import { type RunningWorker, readWorkerConfig, startWorker } from '@genqueue/worker'
 import { Redis } from 'ioredis'
 import { type DestinationStream, pino } from 'pino'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { ensureRedisServer } from '../scripts/redis-binary.ts'
 import { type RedisProcess, startRedis } from '../scripts/redis-process.ts'
 
@@ -122,7 +122,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
         await revived?.stop()
         await redis.stop()
         housesOpen -= 1
-        if (housesOpen === 0) await expect.poll(leftBehind, { timeout: 5_000 }).toEqual([])
+        if (housesOpen === 0) await vi.waitFor(() => expect(leftBehind()).toEqual([]), { timeout: 5_000 })
       },
     }
   }
