@@ -2,11 +2,12 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, normalize } from 'node:path'
 
 const SCOPE = '@genqueue/'
-const BACKEND = ['contract', 'egress', 'jobs', 'providers', 'storage']
+const BACKEND = ['contract', 'egress', 'jobs', 'log', 'providers', 'storage']
 
 /** Which of our packages each folder may import, as the design draws the house. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'packages/contract': [],
+  'packages/log': [],
   'packages/simulator': [],
   'packages/egress': ['contract'],
   'packages/jobs': ['contract'],

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseEnv } from 'node:util'
-import { isTerminal, JobResource, verifyWebhook, WebhookEvent } from '../packages/contract/src/index.ts'
+import { isTerminal, JobResource, verifyWebhook, WebhookEvent } from '@genqueue/contract'
 import { type DockerHouse, dockerHouse } from './docker-house.ts'
 import { ROOT } from './source-files.ts'
 

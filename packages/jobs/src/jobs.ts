@@ -198,7 +198,8 @@ export class Jobs {
     const { keys, queues, publicUrl, now } = this.#deps
     const nowMs = now()
     const { status, ...parts } = ended
-    const final = { ...job, ...parts, status, times: { ...job.times, [status]: nowMs } } as JobRecord // EndedAs holds the fields of its status
+    const { waiting: _, cancelRequestedAtMs: __, ...kept } = job
+    const final = { ...kept, ...parts, status, times: { ...job.times, [status]: nowMs } } as JobRecord // EndedAs holds the fields of its status
     const deliveries = renderDeliveries(final, publicUrl, nowMs)
     const [outcome] = await Promise.all([
       this.#advance(job, status, proof, parts, ['sources', 'waiting', 'cancel'], {

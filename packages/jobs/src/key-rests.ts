@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
+import { loadScript } from './script.ts'
 
+const restKey = loadScript('rest-key')
 const ALL_MODELS = '*'
 
 /** Which provider keys may not be used for new tasks for a while; shared by all workers, forgotten by itself. */
@@ -15,9 +17,7 @@ export class KeyRests {
 
   /** The key rests for one model, or wholly; a longer rest that runs already is kept. */
   async rest(keyId: string, model: string | undefined, restMs: number, reason: string): Promise<void> {
-    const key = this.#keys.rest(keyId, model ?? ALL_MODELS)
-    const running = await this.#redis.pttl(key)
-    if (running < restMs) await this.#redis.set(key, reason, 'PX', Math.ceil(restMs))
+    await restKey(this.#redis, [this.#keys.rest(keyId, model ?? ALL_MODELS)], [Math.ceil(restMs), reason])
   }
 
   /** For how long each key still rests for this model, and why; 0 when it may be used. */

@@ -65,16 +65,14 @@ const FIELDS: Record<JobStatus, Record<string, fc.Arbitrary<unknown>>> = {
 }
 
 test('a record is read back as it was written, in every status, and can be shown', () => {
-  const records = fc
-    .constantFrom(...(Object.keys(FIELDS) as JobStatus[]))
-    .chain((status) =>
-      fc.record({
-        status: fc.constant(status),
-        times: fc.record({ queued: ms, [status]: ms }),
-        ...common,
-        ...FIELDS[status],
-      }),
-    )
+  const records = fc.constantFrom(...(Object.keys(FIELDS) as JobStatus[])).chain((status) =>
+    fc.record({
+      status: fc.constant(status),
+      times: fc.record({ queued: ms, [status]: ms }),
+      ...common,
+      ...FIELDS[status],
+    }),
+  )
   fc.assert(
     fc.property(records, (fields) => {
       const record = JobRecord.parse({ ...fields, id: newJobId(Date.now()) })

@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import type { Clock } from './clock.ts'
 import { type Exchange, parseJson, readBody, sendJson } from './exchange.ts'
+import { BadFault } from './fault-args.ts'
 import { Journal, type JournalEntry } from './journal.ts'
 import { giveUp, Listener } from './listener.ts'
 import type { Receiver } from './receiver/receiver.ts'
-import { BadFault } from './runway/fault-args.ts'
 import { FAULT_IDS, faultScript } from './runway/faults.ts'
 import type { RunwaySimulator } from './runway/runway-simulator.ts'
 import { Match, Script } from './runway/script.ts'
-import type { Violation } from './runway/watch.ts'
+import type { Violation } from './violation.ts'
 
 export interface Controlled {
   readonly runway: RunwaySimulator

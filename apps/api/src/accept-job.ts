@@ -1,0 +1,62 @@
+import { ProblemError } from '@genqueue/contract'
+import { type JobRecord, type NewJob, newJobId, type StoredInput } from '@genqueue/jobs'
+import type { AppDeps } from './app-deps.ts'
+import { coerceForm, type FormShape } from './intake/coerce-form.ts'
+import { readBody } from './intake/read-body.ts'
+import type { ApiContext, Caller } from './route.ts'
+
+/** How a route makes a job of its body. */
+export type JobDraft = {
+  /** What a form's text stands for; a route without it takes JSON alone. */
+  formShape?: FormShape
+  /** Pure but for what it throws. */
+  draft(value: unknown, inputs: readonly StoredInput[]): Omit<NewJob, 'id' | 'team'>
+}
+
+/**
+ * Reads the body (its files go to storage on the way), makes the job of it and has it accepted. Refused requests and
+ * replays leave no file behind. The job of a replay is shown as it is now.
+ */
+export async function acceptJob(
+  c: ApiContext,
+  caller: Caller,
+  deps: AppDeps,
+  { formShape, draft }: JobDraft,
+): Promise<{ job: JobRecord; isReplay: boolean }> {
+  const { jobs, redis, storage, config, now = Date.now } = deps
+  const checkRedis = () => {
+    if (redis.status !== 'ready') throw new ProblemError('unavailable', 'Try again in a second')
+  }
+  // Told before a large body is taken in, not after.
+  checkRedis()
+  const { headers } = c.req.raw
+  if (!formShape && headers.get('content-type')?.toLowerCase().startsWith('multipart/')) {
+    throw new ProblemError('unsupported_media_type', 'Send the body as application/json; files go in as data URIs')
+  }
+  const id = newJobId(now())
+  const body = await readBody(c.req.raw, { storage, jobId: id, limits: config.limits, signal: c.req.raw.signal })
+  let job: Omit<NewJob, 'id' | 'team'>
+  try {
+    job = draft(body.encoding === 'form' && formShape ? coerceForm(body.value, formShape) : body.value, body.inputs)
+    checkRedis()
+  } catch (error) {
+    await body.discard()
+    throw error
+  }
+  // Whatever fails here may have failed after Redis took the job: its inputs stay.
+  const outcome = await jobs.accept({ ...job, id, team: caller.team })
+  if (outcome.kind === 'created') return { job: outcome.job, isReplay: false }
+  await body.discard()
+  if (outcome.kind === 'conflict') {
+    throw new ProblemError(
+      'idempotency_key_reused',
+      'This idempotency key was used with another request; use a new key for a new job',
+      { param: headers.has('idempotency-key') ? 'Idempotency-Key' : 'idempotency_key' },
+    )
+  }
+  const earlier = await jobs.get(outcome.id)
+  if (!earlier) throw new ProblemError('not_found', 'The job made with this idempotency key has been deleted')
+  return { job: earlier, isReplay: true }
+}
+
+export const REPLAYED = { 'idempotent-replayed': 'true' }

@@ -1,0 +1,56 @@
+import { ProblemError } from '@genqueue/contract'
+import { Hono } from 'hono'
+import type { AppDeps } from './app-deps.ts'
+import { endpoint, requestIdOf } from './endpoint.ts'
+import { type ErrorShape, problemOf, problemReply } from './problem-reply.ts'
+import { toResponse } from './reply.ts'
+import type { ApiContext, Route } from './route.ts'
+import { jobRoutes } from './routes/jobs.ts'
+import { insteadOf } from './routes/not-offered.ts'
+import { operationRoutes } from './routes/operations.ts'
+import { videoRoutes } from './routes/videos.ts'
+
+const METHODS = ['GET', 'POST', 'DELETE'] as const
+
+/** The API as a function from request to response: no port, no connection, no timer. */
+export function createApp(deps: AppDeps) {
+  const routes: Route[] = [...videoRoutes(deps), ...jobRoutes(deps)]
+  routes.push(...operationRoutes(deps, () => routes))
+
+  const app = new Hono<{ Bindings: ApiContext['env'] }>()
+  for (const route of routes) app.on(route.method, route.path, endpoint(route, deps))
+
+  // Asked only here: a second handler for every path would make every request take Hono's long way.
+  const allowedAt = (path: string) => METHODS.filter((method) => app.router.match(method, path)[0].length > 0)
+  const unknown = (errors: ErrorShape) =>
+    endpoint(
+      {
+        method: 'GET',
+        path: '*',
+        summary: '',
+        tag: 'Operations',
+        errors,
+        isPublic: true,
+        answers: {},
+        handle(c) {
+          const instead = insteadOf(c.req.method, c.req.path)
+          if (instead !== undefined) throw new ProblemError('not_supported', instead)
+          const allowed = allowedAt(c.req.path)
+          if (allowed.length === 0) throw new ProblemError('not_found', 'There is nothing at this address')
+          const allow = (allowed.includes('GET') ? [...allowed, 'HEAD'] : allowed).join(', ')
+          throw new ProblemError('method_not_allowed', `Only ${allow} may be used here`, { headers: { allow } })
+        },
+      },
+      deps,
+    )
+  const unknownVideo = unknown('openai')
+  const unknownOther = unknown('problem')
+  // Behind every endpoint's own handling: an answer that could not even be put together.
+  app.onError((error, c) => {
+    deps.log.error({ err: error }, 'answer failed')
+    const requestId = requestIdOf(c)
+    return toResponse(problemReply(problemOf(error), 'problem', requestId), requestId)
+  })
+  app.notFound((c) => (/^\/v1\/videos(\/|$)/.test(c.req.path) ? unknownVideo(c) : unknownOther(c)))
+  return app
+}

@@ -1,0 +1,141 @@
+import { Secret } from '@genqueue/contract'
+import { type EgressPolicy, parseCidrs } from '@genqueue/egress'
+import { z } from 'zod'
+import { DEFAULT_INTAKE_LIMITS, type IntakeLimits } from './intake/intake-limits.ts'
+import { type TeamKey, TeamKeys } from './team-keys.ts'
+
+const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost']
+const MB = 1024 * 1024
+
+const seconds = (max: number) => z.coerce.number().int().min(1).max(max)
+const httpUrl = () => z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+const ApiKey = z.string().regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
+
+/** The variables of the API; `.env.example` says what each is for. */
+const Env = z.object({
+  NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }),
+  STORAGE_URL: z.url({ protocol: /^(s3|file)$/, error: 'must be s3://bucket/prefix or file:///folder' }),
+  S3_ENDPOINT: httpUrl().optional(),
+  S3_PUBLIC_ENDPOINT: httpUrl().optional(),
+  S3_FORCE_PATH_STYLE: z.stringbool().optional(),
+  AWS_REGION: z.string().optional(),
+  HOST: z.string().max(255).optional(),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  PUBLIC_URL: httpUrl().optional(),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  ADMIN_API_KEY: ApiKey.optional(),
+  API_KEYS: TeamKeys.default([]),
+  EGRESS_ALLOW: z.string().default('').transform(cidrs),
+  KEY_PREFIX: z
+    .string()
+    .regex(/^\{[\w-]{1,32}\}$/, 'must be a Redis hash tag such as {gq}')
+    .default('{gq}'),
+  QUEUE_DEADLINE_SECONDS: seconds(2_592_000).default(86_400),
+  THROTTLED_DEADLINE_SECONDS: seconds(2_592_000).default(43_200),
+  RUNNING_DEADLINE_SECONDS: seconds(604_800).default(3_600),
+  RETENTION_DAYS: z.coerce.number().min(0.001).max(365).default(30),
+  ON_SUBMISSION_UNKNOWN: z.enum(['fail', 'resubmit']).default('fail'),
+  MAX_JSON_KB: z.coerce.number().int().min(1).max(65_536).default(256),
+  MAX_DATA_URI_MB: z.coerce.number().min(0.01).max(1024).default(20),
+  MAX_FILE_MB: z.coerce.number().min(0.01).max(5120).default(200),
+  POLL_AFTER_MS: z.coerce.number().int().min(100).max(60_000).default(2_000),
+  PRESIGN_SECONDS: seconds(604_800).default(3_600),
+  SHUTDOWN_GRACE_SECONDS: seconds(600).default(20),
+})
+
+/** Hosts a caller may name: https on the usual ports, never a private address outside the operator's ranges. */
+const PUBLIC_PORTS: ReadonlySet<number> = new Set([443, 80, 8443, 8080])
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Reads the environment. Throws one ConfigError that names every bad variable. */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
+  // An empty variable is an absent one: that is how Compose passes what is not set.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = Env.safeParse(given)
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) =>
+      given[String(path[0])] === undefined ? `${path.join()} is not set` : `${path.join()}: ${message}`,
+    )
+    throw new ConfigError(`The environment is not valid:\n  ${[...new Set(faults)].join('\n  ')}`)
+  }
+  const vars = parsed.data
+  const isProduction = vars.NODE_ENV === 'production'
+  const host = vars.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1')
+  const isLoopback = LOOPBACK_HOSTS.includes(host)
+  const teamKeys: TeamKey[] = [...vars.API_KEYS]
+  if (vars.ADMIN_API_KEY) teamKeys.push({ team: 'default', key: new Secret(vars.ADMIN_API_KEY) })
+  if (vars.API_KEYS.some(({ key }) => key.reveal() === vars.ADMIN_API_KEY)) {
+    throw new ConfigError('The environment is not valid:\n  API_KEYS: holds the key of ADMIN_API_KEY')
+  }
+  if (isProduction && !vars.ADMIN_API_KEY) {
+    throw new ConfigError(
+      'The environment is not valid:\n  ADMIN_API_KEY is not set; production does not start without',
+    )
+  }
+  if (!isLoopback && teamKeys.length === 0) {
+    throw new ConfigError(
+      `The environment is not valid:\n  HOST is ${host}, which others can reach, but neither ADMIN_API_KEY nor API_KEYS is set`,
+    )
+  }
+  const egress: EgressPolicy = { allowHttp: false, ports: PUBLIC_PORTS, allow: vars.EGRESS_ALLOW, deny: [] }
+  return {
+    isProduction,
+    redisUrl: new Secret(vars.REDIS_URL),
+    storageUrl: vars.STORAGE_URL,
+    s3: {
+      ...(vars.S3_ENDPOINT && { s3Endpoint: vars.S3_ENDPOINT }),
+      ...(vars.S3_PUBLIC_ENDPOINT && { s3PublicEndpoint: vars.S3_PUBLIC_ENDPOINT }),
+      // Services other than AWS ignore the region, but the SDK insists on one.
+      ...(vars.S3_ENDPOINT && { region: vars.AWS_REGION ?? 'us-east-1' }),
+      ...(vars.S3_FORCE_PATH_STYLE !== undefined && { forcePathStyle: vars.S3_FORCE_PATH_STYLE }),
+    },
+    host,
+    port: vars.PORT,
+    publicUrl: vars.PUBLIC_URL?.replace(/\/+$/, ''),
+    logLevel: vars.LOG_LEVEL,
+    teamKeys,
+    /** A request without any key acts as the default team: on a developer's own machine only. */
+    allowKeyless: !isProduction && isLoopback,
+    egress,
+    keyPrefix: vars.KEY_PREFIX,
+    jobDefaults: {
+      deadlines: {
+        queueMs: vars.QUEUE_DEADLINE_SECONDS * 1000,
+        throttledMs: vars.THROTTLED_DEADLINE_SECONDS * 1000,
+        runningMs: vars.RUNNING_DEADLINE_SECONDS * 1000,
+      },
+      retentionMs: Math.round(vars.RETENTION_DAYS * 86_400_000),
+      onSubmissionUnknown: vars.ON_SUBMISSION_UNKNOWN,
+    },
+    limits: limitsOf(vars),
+    pollAfterMs: vars.POLL_AFTER_MS,
+    presignSeconds: vars.PRESIGN_SECONDS,
+    shutdownGraceMs: vars.SHUTDOWN_GRACE_SECONDS * 1000,
+  }
+}
+
+function limitsOf({ MAX_JSON_KB, MAX_DATA_URI_MB, MAX_FILE_MB }: z.infer<typeof Env>): IntakeLimits {
+  const maxFileBytes = Math.round(MAX_FILE_MB * MB)
+  return {
+    ...DEFAULT_INTAKE_LIMITS,
+    maxJsonBytes: MAX_JSON_KB * 1024,
+    maxDataUriChars: Math.round(MAX_DATA_URI_MB * MB),
+    maxFileBytes,
+    maxBodyBytes: Math.max(DEFAULT_INTAKE_LIMITS.maxBodyBytes, 2 * maxFileBytes),
+  }
+}
+
+export type ApiConfig = ReturnType<typeof parseConfig>
+
+function cidrs(text: string, context: z.RefinementCtx) {
+  try {
+    return parseCidrs(text)
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is not a list of ranges' })
+    return z.NEVER
+  }
+}

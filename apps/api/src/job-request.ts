@@ -1,0 +1,34 @@
+import type { JobOptions } from '@genqueue/contract'
+import type { JobRequest, StoredInput } from '@genqueue/jobs'
+import type { ApiConfig } from './config.ts'
+
+/** What a job keeps of its request: the vendor's body, what is shown of it, and the caller's options over our defaults. */
+export function jobRequest(
+  options: JobOptions,
+  work: { body: JobRequest['body']; display: JobRequest['display']; inputs: readonly StoredInput[] },
+  defaults: ApiConfig['jobDefaults'],
+  nowMs: number,
+): JobRequest {
+  const { webhook_url, metadata, priority, delay_seconds, deadlines, retention_seconds, on_submission_unknown } =
+    options
+  return {
+    body: work.body,
+    display: work.display,
+    inputs: [...work.inputs],
+    metadata: metadata ?? {},
+    onSubmissionUnknown: on_submission_unknown ?? defaults.onSubmissionUnknown,
+    deadlines: deadlines
+      ? {
+          queueMs: deadlines.queue_seconds ? deadlines.queue_seconds * 1000 : defaults.deadlines.queueMs,
+          throttledMs: deadlines.throttled_seconds
+            ? deadlines.throttled_seconds * 1000
+            : defaults.deadlines.throttledMs,
+          runningMs: deadlines.running_seconds ? deadlines.running_seconds * 1000 : defaults.deadlines.runningMs,
+        }
+      : defaults.deadlines,
+    retentionMs: retention_seconds ? retention_seconds * 1000 : defaults.retentionMs,
+    ...(webhook_url !== undefined && { webhookUrl: webhook_url }),
+    ...(priority !== undefined && { priority }),
+    ...(delay_seconds && { notBeforeMs: nowMs + delay_seconds * 1000 }),
+  }
+}

@@ -1,0 +1,95 @@
+import type { Keys } from '@genqueue/jobs'
+import type { Storage } from '@genqueue/storage'
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+
+const BUDGET_MS = 1_000
+const REDIS_CACHE_MS = 1_000
+const STORAGE_CACHE_MS = 30_000
+
+type ReadinessReport = {
+  isReady: boolean
+  /** `ok`, or what is wrong in one word; never an address. */
+  checks: Readonly<Record<string, string>>
+  /** Not a reason to stop serving, but one to act. */
+  warnings: readonly string[]
+}
+export type Readiness = () => Promise<ReadinessReport>
+
+export type ReadinessDeps = {
+  redis: Redis
+  keys: Keys
+  storage: Storage
+  log: Logger
+  isProduction: boolean
+  closing: AbortSignal
+  now?: () => number
+}
+
+/**
+ * Whether this process should get requests: Redis answers, can be written, keeps what it is given, and the process is
+ * not ending. Storage must have answered once, so that a wrong bucket stops a roll-out; later it is a warning, because
+ * taking every process out would stop the jobs too.
+ */
+export function createReadiness(deps: ReadinessDeps): Readiness {
+  const { closing, isProduction, log, now = Date.now } = deps
+  let storageProvenOnce = false
+  const redis = cached(
+    now,
+    () => REDIS_CACHE_MS,
+    () => checkRedis(deps),
+  )
+  const storageCacheMs = () => (storageProvenOnce ? STORAGE_CACHE_MS : REDIS_CACHE_MS)
+  const storage = cached(now, storageCacheMs, async () => {
+    const isOk = await deps.storage.check(AbortSignal.timeout(BUDGET_MS)).then(
+      () => true,
+      (err: unknown) => {
+        log.warn({ err }, 'storage check failed')
+        return false
+      },
+    )
+    storageProvenOnce ||= isOk
+    return isOk
+  })
+  return async () => {
+    const [{ state, policy, hasAof }, storageIsOk] = await Promise.all([redis(), storage()])
+    const checks = {
+      process: closing.aborted ? 'draining' : 'ok',
+      redis: state,
+      redis_policy: policy === undefined || policy === 'noeviction' ? 'ok' : 'evicts_jobs',
+      storage: storageIsOk ? 'ok' : 'failing',
+    }
+    const warnings: string[] = []
+    if (isProduction && hasAof === false) warnings.push('Redis keeps no append-only file: accepted jobs can be lost')
+    if (!storageIsOk) warnings.push('The storage does not answer well')
+    const { storage: _, ...required } = checks
+    const isReady = storageProvenOnce && Object.values(required).every((state) => state === 'ok')
+    return { isReady, checks, warnings }
+  }
+}
+
+async function checkRedis({ redis, keys, now = Date.now }: ReadinessDeps) {
+  try {
+    const [, , info] = await Promise.all([
+      redis.ping(),
+      redis.set(`${keys.prefix}:ready`, now(), 'PX', 60_000),
+      // An operator may forbid INFO; then what it says is not known.
+      redis.info().catch(() => ''),
+    ])
+    const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
+    const aof = field('aof_enabled')
+    return { state: 'ok', policy: field('maxmemory_policy'), hasAof: aof === undefined ? undefined : aof === '1' }
+  } catch (error) {
+    const isReadOnly = error instanceof Error && error.message.startsWith('READONLY')
+    return { state: isReadOnly ? 'read_only' : 'unavailable', policy: undefined, hasAof: undefined }
+  }
+}
+
+/** One look at a time, and its answer for as long as it is fresh. */
+function cached<Value>(now: () => number, maxAgeMs: () => number, look: () => Promise<Value>): () => Promise<Value> {
+  let latest: { atMs: number; value: Promise<Value> } | undefined
+  return () => {
+    if (!latest || now() - latest.atMs >= maxAgeMs()) latest = { atMs: now(), value: look() }
+    return latest.value
+  }
+}

@@ -1,0 +1,25 @@
+import type { HttpBindings } from '@hono/node-server'
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import type { ErrorShape } from './problem-reply.ts'
+import type { Reply } from './reply.ts'
+
+export type ApiContext = Context<{ Bindings: Partial<HttpBindings> }>
+
+/** Who asks, as far as the route wants to know. */
+export type Caller = { team: string; requestId: string }
+
+/** One route: what it does, and all that the OpenAPI document says about it. */
+export type Route = {
+  method: 'GET' | 'POST' | 'DELETE'
+  path: string
+  summary: string
+  tag: 'Videos' | 'Jobs' | 'Operations'
+  errors: ErrorShape
+  isPublic?: boolean
+  query?: z.ZodObject
+  headers?: Readonly<Record<string, string>>
+  body?: { schema: z.ZodType; multipart: boolean }
+  answers: Readonly<Record<number, { description: string; schema?: z.ZodType; content?: string }>>
+  handle(c: ApiContext, caller: Caller): Reply | Promise<Reply>
+}

@@ -1,0 +1,2 @@
+export { createLog, type OpenLog } from './create-log.ts'
+export { describeError } from './describe-error.ts'
