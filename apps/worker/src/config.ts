@@ -51,6 +51,7 @@ const Env = z.object({
   STORAGE_URL: z.string().min(1),
   S3_ENDPOINT: z.url().optional(),
   S3_FORCE_PATH_STYLE: Flag.optional(),
+  AWS_REGION: z.string().optional(),
   WEBHOOK_SECRET: WebhookSecrets,
   RUNWAY_API_KEY: ProviderKeys.optional(),
   RUNWAY_BASE_URL: z.url({ protocol: /^https?$/ }).default('https://api.dev.runwayml.com'),

@@ -5,10 +5,12 @@ export class ContentError extends Error {
 
 const TAIL_BYTES = 1024
 const EOI = Buffer.from([0xff, 0xd9])
+/** The IEND chunk is the same in every PNG: no bytes, its name, and its checksum. */
+const IEND = Buffer.from('0000000049454e44ae426082', 'hex')
 
 /**
- * Passes the bytes of a file on and, at their end, proves that its container is whole: every MP4 box is complete and a
- * `moov` is there, a PNG has its IEND, a JPEG its EOI, a RIFF its declared size. A transfer that was cut looks fine to
+ * Passes the bytes of a file on and, at their end, proves that its container is whole: every MP4 box is complete and
+ * `moov` and `mdat` are there, a PNG has its IEND, a JPEG its EOI, a RIFF its declared size. A transfer that was cut looks fine to
  * HTTP where the server does not say how long it would have been. Other types pass.
  */
 export async function* checkContainer(
@@ -27,7 +29,7 @@ type Check = { update(chunk: Uint8Array): void; isWhole(): boolean }
 
 const CHECKS: readonly (readonly [RegExp, () => Check])[] = [
   [/^(video\/(mp4|quicktime|3gpp)|audio\/mp4)$/, mp4Boxes],
-  [/^image\/png$/, () => tail((end) => end.includes('IEND'))],
+  [/^image\/png$/, () => tail((end) => end.includes(IEND))],
   [/^image\/jpeg$/, () => tail((end) => end.includes(EOI))],
   [/^(image\/webp|audio\/(wav|x-wav|wave))$/, riffSize],
 ]
@@ -60,11 +62,12 @@ function riffSize(): Check {
 function mp4Boxes(): Check {
   let header = Buffer.alloc(0)
   let skip = 0
-  let hasMoov = false
+  // A cut between the two leaves whole boxes, and a film without its index or an index without its film.
+  const missing = new Set(['moov', 'mdat'])
   let isOpenEnded = false
   const readHeader = () => {
     const size = header.readUInt32BE(0)
-    hasMoov ||= header.toString('latin1', 4, 8) === 'moov'
+    missing.delete(header.toString('latin1', 4, 8))
     if (size === 0) isOpenEnded = true
     const full = size === 1 ? Number(header.readBigUInt64BE(8)) : size
     skip = Math.max(0, full - header.length)
@@ -84,6 +87,6 @@ function mp4Boxes(): Check {
         if (header.length === 16 || (header.length === 8 && header.readUInt32BE(0) !== 1)) readHeader()
       }
     },
-    isWhole: () => hasMoov && (isOpenEnded || (skip === 0 && header.length === 0)),
+    isWhole: () => missing.size === 0 && (isOpenEnded || (skip === 0 && header.length === 0)),
   }
 }

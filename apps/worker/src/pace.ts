@@ -7,6 +7,8 @@ export type PollPace = {
   throttledMaxMs: number
   /** A 404 this soon after the create means "not known yet". */
   missingGraceMs: number
+  /** How long past its deadline a task is left alone while nobody can see what became of it. */
+  blindGraceMs: number
 }
 
 /** Runway asks for at least 5 s between looks, plus jitter (docs.dev.runwayml.com, polling). */
@@ -17,6 +19,7 @@ export const RUNWAY_PACE: PollPace = {
   throttledMinMs: 10_000,
   throttledMaxMs: 60_000,
   missingGraceMs: 60_000,
+  blindGraceMs: 3_600_000,
 }
 
 const AGE_SHARE = 1 / 12

@@ -1,16 +1,18 @@
 import type { Jobs, LeasedTask, PollNote, PollSchedule } from '@genqueue/jobs'
-import type { Provider } from '@genqueue/providers'
+import type { PollOutcome, Provider } from '@genqueue/providers'
 import type { KeyRing, ProviderKey } from './key-ring.ts'
 import type { Log } from './log.ts'
-import type { PollPace } from './pace.ts'
-import { decidePoll, type PollDecision } from './stages/poll.ts'
+import { afterErrorMs, type PollPace } from './pace.ts'
+import { decidePoll, isOverdue, type PollDecision } from './stages/poll.ts'
 
 const MAX_LEASED = 256
 const FLUSH_MS = 10
 /** An idle poller looks this often for tasks that were made due early. */
 const IDLE_MS = 250
 const AFTER_FAILURE_MS = 1_000
-const MISSING_KEY_MS = 60_000
+const MISSING_KEY: PollOutcome = { kind: 'error', reason: 'auth', detail: 'The key of the task is not configured' }
+/** A task that is overdue and cannot be stopped is given up after so many failures in a row, some seven minutes. */
+const MAX_STOP_TRIES = 10
 /** A lease outlives the request by this much, so that its answer can still be written. */
 const LEASE_MARGIN_MS = 1_000
 
@@ -93,19 +95,16 @@ export class Poller {
     const { log } = this.#deps
     try {
       const key = this.#deps.keyRing.byId(task.providerKeyId)
-      if (!key) {
-        log.error({ jobId: task.id, keyId: task.providerKeyId }, 'provider key of a running task is missing')
-        this.#note(task, MISSING_KEY_MS, { polls: task.polls, pollErrors: task.pollErrors + 1, misses: task.misses })
-        return
-      }
-      await this.#ask(task, key)
+      if (key) return await this.#ask(task, key)
+      log.error({ jobId: task.id, keyId: task.providerKeyId }, 'provider key of a running task is missing')
+      await this.#apply(task, undefined, this.#decide(task, MISSING_KEY))
     } catch (error) {
       log.error({ err: error, jobId: task.id }, 'looking at a task failed')
     }
   }
 
   async #ask(task: LeasedTask, key: ProviderKey): Promise<void> {
-    const { provider, timeoutMs, pace, now, random } = this.#deps
+    const { provider, timeoutMs, now } = this.#deps
     const restMs = (this.#keyRestsUntil.get(key.id) ?? 0) - now()
     if (restMs > 0) {
       const { polls, pollErrors, misses } = task
@@ -117,12 +116,17 @@ export class Poller {
     if (outcome.kind === 'error' && outcome.reason === 'rate_limited' && outcome.retryAfterMs) {
       this.#keyRestsUntil.set(key.id, now() + outcome.retryAfterMs / this.#deps.speed)
     }
-    const nowMs = now()
-    const ageMs = (nowMs - task.submittedAtMs) * this.#deps.speed
-    await this.#apply(task, key, decidePoll(task, outcome, { pace, nowMs, ageMs, random: random() }))
+    await this.#apply(task, key, this.#decide(task, outcome))
   }
 
-  async #apply(task: LeasedTask, key: ProviderKey, decision: PollDecision): Promise<void> {
+  #decide(task: LeasedTask, outcome: PollOutcome): PollDecision {
+    const { pace, speed, now, random } = this.#deps
+    const nowMs = now()
+    const ageMs = (nowMs - task.submittedAtMs) * speed
+    return decidePoll(task, outcome, { pace, nowMs, ageMs, blindGraceMs: pace.blindGraceMs / speed, random: random() })
+  }
+
+  async #apply(task: LeasedTask, key: ProviderKey | undefined, decision: PollDecision): Promise<void> {
     if (decision.kind === 'again') {
       this.#note(task, decision.delayMs, decision.parts)
       return
@@ -147,13 +151,19 @@ export class Poller {
     if (job?.status === 'submitted') await this.#deps.jobs.end(job, { status: 'canceled' }, { lease: task.lease })
   }
 
-  /** True when the vendor has stopped the task; otherwise it is tried again later. */
-  async #stopUpstream(task: LeasedTask, key: ProviderKey): Promise<boolean> {
-    const { provider, timeoutMs, pace } = this.#deps
-    const outcome = await provider.cancel(task.taskId, { key: key.key, signal: AbortSignal.timeout(timeoutMs) })
-    if (outcome.kind === 'gone') return true
-    const delayMs = Math.max(outcome.retryAfterMs ?? 0, pace.minMs)
-    this.#note(task, delayMs, { polls: task.polls, pollErrors: task.pollErrors + 1, misses: task.misses })
+  /** True when the vendor has stopped the task, or will not be made to; otherwise it is tried again later. */
+  async #stopUpstream(task: LeasedTask, key: ProviderKey | undefined): Promise<boolean> {
+    const { provider, timeoutMs, pace, now, random, log } = this.#deps
+    const call = key && { key: key.key, signal: AbortSignal.timeout(timeoutMs) }
+    const outcome = call ? await provider.cancel(task.taskId, call) : undefined
+    if (outcome?.kind === 'gone') return true
+    const tries = task.pollErrors + 1
+    if (!outcome || (tries >= MAX_STOP_TRIES && isOverdue(task, now()))) {
+      log.error({ jobId: task.id, taskId: task.taskId, tries }, 'task could not be stopped and is left at the vendor')
+      return true
+    }
+    const delayMs = Math.max(outcome.retryAfterMs ?? 0, afterErrorMs(pace, tries, random()))
+    this.#note(task, delayMs, { polls: task.polls, pollErrors: tries, misses: task.misses })
     return false
   }
 

@@ -54,7 +54,6 @@ export function createStageRunner(
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
     autorun: false,
-    skipVersionCheck: true,
   })
   worker.on('error', (error) => log.error({ err: error, queue }, 'queue error'))
   worker.on('stalled', (id) => log.warn({ messageId: id, queue }, 'message of a vanished worker returned'))

@@ -196,6 +196,8 @@ function openOutside(config: WorkerConfig, seams: Seams) {
   const storage = (seams.storage ?? identity)(
     openStorage(config.STORAGE_URL, {
       ...(config.S3_ENDPOINT && { s3Endpoint: config.S3_ENDPOINT }),
+      // Services other than AWS ignore the region, but the SDK insists on one.
+      ...(config.S3_ENDPOINT && { region: config.AWS_REGION ?? 'us-east-1' }),
       ...(config.S3_FORCE_PATH_STYLE !== undefined && { forcePathStyle: config.S3_FORCE_PATH_STYLE }),
     }),
   )

@@ -40,7 +40,13 @@ export const Video = z.object({
   seconds: z.string().nullable(),
   remixed_from_video_id: z.null(),
   error: z
-    .object({ code: z.string(), message: z.string(), provider_code: z.string().nullable(), retryable: z.boolean() })
+    .object({
+      code: z.string(),
+      message: z.string(),
+      provider_code: z.string().nullable(),
+      provider_message: z.string().nullable(),
+      retryable: z.boolean(),
+    })
     .nullable(),
   provider: z.string(),
   upstream_status: z.string().nullable(),

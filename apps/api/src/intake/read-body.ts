@@ -64,7 +64,8 @@ function encodingOf(contentType: string, contentEncoding: string | null): Intake
   const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (JSON_TYPE.test(type)) return 'json'
   if (type === 'multipart/form-data') return 'form'
-  const message = 'Send the body as application/json or multipart/form-data, and say so in the Content-Type header.'
+  const message =
+    'Send the body as application/json (/v1/videos takes multipart/form-data too) and say so in the Content-Type header.'
   throw new ProblemError('unsupported_media_type', message)
 }
 

@@ -1,4 +1,4 @@
-import type { Video } from '@genqueue/contract'
+import { JOB_ERRORS, type Video } from '@genqueue/contract'
 import { endedAtMs, type JobRecord, outputResource, outputsOf, progressOf } from '@genqueue/jobs'
 
 /** What a task says while the vendor has not begun; `ACCEPTED` is ours, from the create to the first look. */
@@ -49,9 +49,10 @@ export function videoStatus(job: JobRecord): Video['status'] {
 
 function errorOf(job: JobRecord): Video['error'] {
   if (job.status === 'canceled') {
-    return { code: 'canceled', message: 'The job was canceled.', provider_code: null, retryable: true }
+    const { message, retryable } = JOB_ERRORS.canceled
+    return { code: 'canceled', message, provider_code: null, provider_message: null, retryable }
   }
   if (job.status !== 'failed') return null
-  const { code, message, providerCode, retryable } = job.error
-  return { code, message, provider_code: providerCode ?? null, retryable }
+  const { code, message, providerCode, providerMessage, retryable } = job.error
+  return { code, message, provider_code: providerCode ?? null, provider_message: providerMessage ?? null, retryable }
 }

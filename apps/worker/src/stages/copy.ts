@@ -57,7 +57,7 @@ async function copyAll(
   signal: AbortSignal,
 ): Promise<StageOutcome> {
   let outcomes = await copyEach(job, job.sources, deps, signal)
-  if (outcomes.some((outcome) => outcome.kind === 'failed' && outcome.failure.kind === 'expired')) {
+  if (outcomes.some(mayHaveFreshUrl)) {
     outcomes = await retryWithFreshUrls(job, outcomes, deps, signal)
   }
   const outputs = outcomes.flatMap((outcome) => (outcome.kind === 'copied' ? [outcome.output] : []))
@@ -104,12 +104,15 @@ async function retryWithFreshUrls(
   const again: CopyOutcome[] = []
   for (const [index, outcome] of outcomes.entries()) {
     const url = fresh.urls[index]
-    const isExpired = outcome.kind === 'failed' && outcome.failure.kind === 'expired'
-    again.push(
-      isExpired && url ? await deps.copy({ url, index, keyWithoutExtension: outputKey(job, index) }, signal) : outcome,
-    )
+    const isWanted = url !== undefined && mayHaveFreshUrl(outcome)
+    again.push(isWanted ? await deps.copy({ url, index, keyWithoutExtension: outputKey(job, index) }, signal) : outcome)
   }
   return again
+}
+
+/** Behind a dead URL, or one that gives nothing, a fresh one may give the file. */
+function mayHaveFreshUrl(outcome: CopyOutcome): boolean {
+  return outcome.kind === 'failed' && (outcome.failure.kind === 'expired' || outcome.failure.code === 'empty_output')
 }
 
 /** The vendor could not be asked for a fresh URL now, so it is not known yet whether there is one. */

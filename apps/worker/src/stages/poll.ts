@@ -13,12 +13,16 @@ export type PollDecision =
   /** `cancelFirst`: the vendor still works on it and must be told to stop. */
   | { kind: 'end'; ended: EndedAs; cancelFirst: boolean }
 
-/** `ageMs` is the time since submission as the pace counts it; deadlines are judged by the clock. */
-export type PollContext = { pace: PollPace; nowMs: number; ageMs: number; random: number }
+/**
+ * `ageMs` is the time since submission as the pace counts it; deadlines are judged by the clock, and `blindGraceMs`
+ * later while looks fail.
+ */
+export type PollContext = { pace: PollPace; nowMs: number; ageMs: number; blindGraceMs: number; random: number }
 
 /**
- * What one look at a task means. Pure. A failed look never ends a job before its deadlines: it says nothing about the
- * task. Everything the vendor does not call finished is waiting.
+ * What one look at a task means. Pure. A failed look says nothing about the task, which may have finished: it ends no
+ * job before its deadlines and the grace, because a cancel would destroy what is already paid for. Everything the
+ * vendor does not call finished is waiting.
  */
 export function decidePoll(task: LeasedTask, outcome: PollOutcome, context: PollContext): PollDecision {
   switch (outcome.kind) {
@@ -39,8 +43,8 @@ export function decidePoll(task: LeasedTask, outcome: PollOutcome, context: Poll
     case 'missing':
       return decideMissing(task, context)
     case 'error': {
-      const expired = pastDeadline(task, task.runningSinceMs, context.nowMs)
-      if (expired) return endLate(expired)
+      const expired = pastDeadline(task, task.runningSinceMs, context.nowMs - context.blindGraceMs)
+      if (expired) return endLate(task, expired)
       const pollErrors = task.pollErrors + 1
       const plannedMs =
         outcome.reason === 'auth' ? AUTH_RETRY_MS : afterErrorMs(context.pace, pollErrors, context.random)
@@ -58,7 +62,7 @@ function decideWaiting(
   // The first sight of RUNNING starts that clock; a status that flaps back does not stop it.
   const runningSinceMs = task.runningSinceMs ?? (outcome.phase === 'running' ? nowMs : undefined)
   const expired = pastDeadline(task, runningSinceMs, nowMs)
-  if (expired) return endLate(expired)
+  if (expired) return endLate(task, expired)
   const isThrottled = outcome.phase === 'throttled'
   return {
     kind: 'again',
@@ -87,6 +91,11 @@ function decideMissing(task: LeasedTask, { pace, ageMs, random }: PollContext): 
   }
 }
 
+/** Whether the task has had its time, whatever it does now. */
+export function isOverdue(task: LeasedTask, nowMs: number): boolean {
+  return pastDeadline(task, task.runningSinceMs, nowMs) !== undefined
+}
+
 function pastDeadline(task: LeasedTask, runningSinceMs: number | undefined, nowMs: number): JobErrorCode | undefined {
   if (runningSinceMs !== undefined) {
     return nowMs - runningSinceMs > task.deadlines.runningMs ? 'run_timeout' : undefined
@@ -102,7 +111,8 @@ function endCanceled(task: LeasedTask, outcome: Extract<PollOutcome, { kind: 'ca
   return end({ status: 'failed', error, outputs: [], cost, upstreamStatus })
 }
 
-function endLate(code: JobErrorCode): PollDecision {
+function endLate(task: LeasedTask, code: JobErrorCode): PollDecision {
+  if (task.cancelRequested) return { kind: 'end', ended: { status: 'canceled' }, cancelFirst: true }
   return { kind: 'end', ended: { status: 'failed', error: jobError(code), outputs: [] }, cancelFirst: true }
 }
 

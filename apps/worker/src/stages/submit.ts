@@ -10,6 +10,8 @@ import { done, type StageOutcome, snooze } from './outcome.ts'
 /** A create whose worker vanished is given this much longer than its own timeout to answer after all. */
 const LATE_ANSWER_MS = 5_000
 const MAX_UNKNOWN_RESUBMITS = 1
+/** What lost one answer may lose the next: a vendor that sheds load is given a moment. */
+const RESUBMIT_DELAY_MS = 5_000
 const AUTH_REST_MS = 60_000
 const QUOTA_REST_MS = 300_000
 const NO_KEY_RETRY_MS = 30_000
@@ -45,8 +47,7 @@ export async function submit(job: JobRecord, deps: SubmitDeps): Promise<StageOut
 
 async function submitQueued(job: RecordIn<'queued'>, deps: SubmitDeps): Promise<StageOutcome> {
   const { jobs, keyRing, sockets, speed, now } = deps
-  const queuedMs = now() - Math.max(job.times.queued ?? 0, job.request.notBeforeMs ?? 0)
-  if (queuedMs > job.request.deadlines.queueMs) return endQueued(job, deps)
+  if (now() > queueDeadlineMs(job)) return endQueued(job, deps)
 
   const pick = await keyRing.pick(job.model)
   if (pick.kind !== 'key') {
@@ -55,7 +56,7 @@ async function submitQueued(job: RecordIn<'queued'>, deps: SubmitDeps): Promise<
         ? { reason: pick.reason, untilMs: now() + pick.restMs }
         : { reason: 'provider_configuration', untilMs: now() + NO_KEY_RETRY_MS / speed }
     await jobs.noteWaiting(job, waiting)
-    return snooze(waiting.untilMs - now() + (deps.random() * 1000) / speed, waiting.reason)
+    return waitQueued(job, waiting.untilMs - now() + (deps.random() * 1000) / speed, waiting.reason, deps)
   }
   const prepared = await deps.prepare(job, pick.key)
   if (prepared.kind === 'ended') {
@@ -64,9 +65,18 @@ async function submitQueued(job: RecordIn<'queued'>, deps: SubmitDeps): Promise<
   }
   if (prepared.kind === 'later') {
     await jobs.noteWaiting(job, { reason: 'input_upload', untilMs: now() + prepared.delayMs / speed })
-    return snooze(prepared.delayMs / speed, prepared.detail)
+    return waitQueued(job, prepared.delayMs / speed, prepared.detail, deps)
   }
   return sockets.run(() => send(job, pick.key, prepared.body, deps))
+}
+
+/** Waits, but not past the queue deadline: the job then fails when it says, however long a key rests. */
+function waitQueued(job: JobRecord, delayMs: number, note: string, { now }: SubmitDeps): StageOutcome {
+  return snooze(Math.min(delayMs, queueDeadlineMs(job) - now() + 1), note)
+}
+
+function queueDeadlineMs({ times, request }: JobRecord): number {
+  return Math.max(times.queued ?? 0, request.notBeforeMs ?? 0) + request.deadlines.queueMs
 }
 
 async function send(
@@ -145,8 +155,9 @@ async function putBack(
   fence: number,
   key: ProviderKey,
   outcome: Extract<SubmitOutcome, { kind: 'not_accepted' }>,
-  { jobs, keyRing, speed, now, random, log }: SubmitDeps,
+  deps: SubmitDeps,
 ): Promise<StageOutcome> {
+  const { jobs, keyRing, speed, now, random, log } = deps
   const restMs = { auth: AUTH_REST_MS, quota: QUOTA_REST_MS, rate_limited: 30_000, unavailable: 0 }[outcome.reason]
   const plannedMs =
     outcome.reason === 'unavailable'
@@ -160,7 +171,7 @@ async function putBack(
   }
   const waiting = { reason: WAITS[outcome.reason], untilMs: now() + delayMs }
   const released = await jobs.release(job, fence, waiting)
-  if (released.done) return snooze(outcome.rests === 'nothing' ? delayMs : 1, waiting.reason)
+  if (released.done) return waitQueued(job, outcome.rests === 'nothing' ? delayMs : 1, waiting.reason, deps)
   if (released.found !== 'cancel') return done('nothing to put back')
   await jobs.end(job, { status: 'canceled' }, { fence })
   return done('canceled')
@@ -191,10 +202,11 @@ async function settleLost(
 }
 
 /** Runway offers no way to ask: fail rather than pay twice, unless the caller chose otherwise, and then once. */
-async function resolveUnknown(job: JobRecord, fence: number, { jobs, now }: SubmitDeps): Promise<StageOutcome> {
+async function resolveUnknown(job: JobRecord, fence: number, { jobs, now, speed }: SubmitDeps): Promise<StageOutcome> {
   if (job.request.onSubmissionUnknown === 'resubmit' && job.submits <= MAX_UNKNOWN_RESUBMITS) {
-    const released = await jobs.release(job, fence, { reason: 'submission_unknown', untilMs: now() })
-    if (released.done) return snooze(1, 'resubmit')
+    const delayMs = RESUBMIT_DELAY_MS / speed
+    const released = await jobs.release(job, fence, { reason: 'submission_unknown', untilMs: now() + delayMs })
+    if (released.done) return snooze(delayMs, 'resubmit')
     if (released.found === 'cancel') await jobs.end(job, { status: 'canceled' }, { fence })
     return done('settled meanwhile')
   }
