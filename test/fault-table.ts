@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { JobErrorCode, JobResource, JobStatus } from '@genqueue/contract'
 import { FAULT_IDS, type FaultArgs, type FaultId, faultScript, mergeScripts, type Script } from '@genqueue/simulator'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type House, type HouseOptions, type NewJobInput, openHouse } from './house.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type House, type HouseOptions, openHouse } from './house.ts'
+
+type NewJobInput = Parameters<House['post']>[0]
 
 /** The faults of one part of the table: `create`, `poll`, `dl` … */
 export type FaultOf<Part extends string> = Extract<FaultId, `${Part}.${string}`>
@@ -25,7 +27,7 @@ export type Expected = {
 }
 
 export type FaultCase = {
-  args?: FaultArgs
+  args?: FaultArgs | undefined
   /** Further turns of the same script. */
   script?: Script
   job?: NewJobInput
@@ -68,6 +70,12 @@ export function faultSuite(
   table: Partial<Record<FaultId, readonly FaultCase[]>>,
   after: (house: () => House) => void = () => {},
 ): void {
+  let opened: Promise<House>
+  // Before any suite of the file: what their houses wait for, they wait for together.
+  beforeAll(() => {
+    opened = openHouse(options)
+  })
+  afterAll(async () => (await opened).close())
   describe(name, () => {
     const cases = Object.entries(table).flatMap(([id, list]) =>
       list.map((faultCase, index) => ({ id, ...faultCase, prompt: `<${id} ${index} of ${name}>` })),
@@ -76,7 +84,7 @@ export function faultSuite(
     const meanwhile = new Map<string, Promise<void>>()
     let house: House
     beforeAll(async () => {
-      house = await openHouse(options)
+      house = await opened
       for (const { id, args, script = {}, prompt, job = {}, meanwhile: happens } of cases) {
         house.simulator.runway.script({ ...faultAnd(id, args, script), match: { promptIncludes: prompt } })
         const posted = await house.post(withPrompt(prompt, job))
@@ -97,7 +105,6 @@ export function faultSuite(
           .filter(({ headers }) => headers['webhook-id'] === msg(id))
         expect(messages, 'one webhook').toHaveLength(1)
       }
-      await house.close()
     })
 
     for (const { id, args, prompt, ends, job } of cases) {
@@ -116,7 +123,14 @@ export function faultSuite(
 
 async function expectEnd(house: House, id: string, prompt: string, ends: Expected): Promise<void> {
   const { runway, store } = house.simulator
-  const job = await house.ended(id, 25_000)
+  const job = await vi.waitFor(
+    async () => {
+      const found = await house.get(id)
+      expect(found.completed_at).not.toBeNull()
+      return found
+    },
+    { timeout: 25_000, interval: 25 },
+  )
   const { status, error, requests, tasks, outputs, shows, upstream, restSeconds } = ends
   expect(job).toMatchObject({ status, ...(error && { error }), ...shows })
   expect(runway.ledger().markers[prompt] ?? { requests: 0, tasks: 0 }).toEqual({ requests, tasks })

@@ -66,8 +66,12 @@ describe('a create', () => {
     expect(answered(400, { error })).toMatchObject({ kind: 'refused', error: { code: 'provider_configuration' } })
   })
 
-  it.each([401, 403])('answered %s rests the key', (status) => {
-    expect(answered(status, {})).toMatchObject({ kind: 'not_accepted', reason: 'auth', rests: 'key' })
+  it('answered 401 rests the key', () => {
+    expect(answered(401, {})).toMatchObject({ kind: 'not_accepted', reason: 'auth', rests: 'key' })
+  })
+
+  it('answered 403 ends this job and lets the key go on with others', () => {
+    expect(answered(403, {})).toMatchObject({ kind: 'refused', error: { code: 'provider_configuration' } })
   })
 
   it.each([

@@ -38,12 +38,13 @@ function refusal(answer: HttpResult & { kind: 'answered' }, nowMs: number): Subm
     const retryAfterMs = asked ?? (/daily/i.test(summary) ? DAILY_LIMIT_REST_MS : RATE_LIMIT_REST_MS)
     return { kind: 'not_accepted', reason: 'rate_limited', rests: 'key_and_model', retryAfterMs, detail }
   }
-  if (status === 401 || status === 403) return { kind: 'not_accepted', reason: 'auth', rests: 'key', ...rest, detail }
+  if (status === 401) return { kind: 'not_accepted', reason: 'auth', rests: 'key', ...rest, detail }
   // The text is the only sign: a refused input and an empty account are both a 400.
   if (status === 402 || /not have enough credits/i.test(summary)) {
     return { kind: 'not_accepted', reason: 'quota', rests: 'key', ...rest, detail }
   }
-  if (/on-behalf-of/i.test(summary))
+  // 403 is about what this account may do, not about the key: resting it would let one such job hold up all others.
+  if (status === 403 || /on-behalf-of/i.test(summary))
     return { kind: 'refused', error: jobError('provider_configuration', { code, message }) }
   return { kind: 'refused', error: jobError('invalid_input', { code, message }) }
 }

@@ -58,10 +58,24 @@ describe('the mode', () => {
   })
 
   it.each([
-    ['an image the model starts from', { model: 'gen4_turbo', prompt: 'x' }, 'missing_parameter', 'input_reference'],
-    ['a video the model starts from', { model: 'aleph2', prompt: 'x' }, 'missing_parameter', 'video_uri'],
+    [{ model: 'gen4_turbo', prompt: 'x' }, 'text_to_video', { promptText: 'x', ratio: '1280:720', duration: 2 }],
+    [{ model: 'aleph2', prompt: 'x', seconds: '5' }, 'text_to_video', { promptText: 'x', duration: 5 }],
+    [{ model: 'aleph2', input_reference: IMAGE }, 'image_to_video', { promptImage: IMAGE }],
+    [{ model: 'gen4.5', prompt: 'x', video_uri: VIDEO }, 'video_to_video', { promptText: 'x', videoUri: VIDEO }],
+    [{ model: 'gen4_turbo' }, 'text_to_video', { ratio: '1280:720', duration: 2 }],
+  ])('is what the inputs call for, also where the table does not list it: %j', (request, operation, rest) => {
+    const { model } = request
+    expect(translateVideo(request)).toMatchObject({ operation, model, body: { model, ...rest } })
+    expect(Object.keys(translateVideo(request).body).toSorted()).toEqual(['model', ...Object.keys(rest)].toSorted())
+  })
+
+  it('keeps the sizes and seconds that the table has for the model, where it does not list the mode', () => {
+    expect(problemOf({ model: 'gen4_turbo', prompt: 'x', seconds: '11' }).code).toBe('invalid_seconds')
+    expect(problemOf({ model: 'gen4_turbo', prompt: 'x', size: '1x1' }).code).toBe('invalid_size')
+  })
+
+  it.each([
     ['a prompt', { model: 'veo3.1', prompt: '' }, 'missing_parameter', 'prompt'],
-    ['a model for videos', { model: 'gen4.5', prompt: 'x', video_uri: VIDEO }, 'invalid_model', 'model'],
     [
       'one input of two',
       { model: 'aleph2', video_uri: VIDEO, input_reference: IMAGE },

@@ -28,16 +28,18 @@ export function translateVideo(request: VideoRequest, inputs: VideoInputs = {}):
   } = request
   const image = inputs.image ?? imageOf(input_reference)
   const video = inputs.video ?? (video_uri || undefined)
-  const { mode, rule, isKnown } = chooseMode(model, {
+  const { mode, rule, isListed } = chooseMode(model, {
     hasImage: image !== undefined || isGiven(extras, 'promptImage'),
     hasVideo: video !== undefined || isGiven(extras, 'videoUri') || isGiven(extras, 'promptVideo'),
   })
-  if (isKnown) checkFrames(model, extras.promptImage, rule)
+  if (isListed) checkFrames(model, extras.promptImage, rule)
   if (rule.promptRequired && !prompt && !isGiven(extras, 'promptText')) {
     throw new ProblemError('missing_parameter', `${model} needs a prompt for ${mode}`, { param: 'prompt' })
   }
-  const ratio = mode === 'video_to_video' && size === undefined ? undefined : ratioFor(model, size, rule.ratio)
-  const duration = durationFor(model, seconds, rule.duration)
+  // A source video brings its own frame and length; defaults are for work that starts from nothing.
+  const hasOwn = mode === 'video_to_video'
+  const ratio = hasOwn && size === undefined ? undefined : ratioFor(model, size, rule.ratio)
+  const duration = hasOwn && seconds === undefined ? undefined : durationFor(model, seconds, rule.duration)
   const body = withoutUndefined({
     model,
     promptText: prompt || undefined,
