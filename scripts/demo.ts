@@ -36,10 +36,10 @@ async function main(house: LocalHouse): Promise<void> {
   }
 }
 
-async function postVideo({ apiUrl }: LocalHouse, prompt: string, webhookUrl?: string): Promise<string> {
+async function postVideo({ apiUrl, apiKey }: LocalHouse, prompt: string, webhookUrl?: string): Promise<string> {
   const response = await fetch(`${apiUrl}/v1/videos`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...authorization() },
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
     body: JSON.stringify({
       model: 'runway/gen4.5',
       prompt,
@@ -69,8 +69,8 @@ async function watch(house: LocalHouse, id: string): Promise<JobResource> {
   }
 }
 
-async function getJob({ apiUrl }: LocalHouse, id: string): Promise<JobResource> {
-  const response = await fetch(`${apiUrl}/v1/jobs/${id}`, { headers: authorization() })
+async function getJob({ apiUrl, apiKey }: LocalHouse, id: string): Promise<JobResource> {
+  const response = await fetch(`${apiUrl}/v1/jobs/${id}`, { headers: { authorization: `Bearer ${apiKey}` } })
   return JobResource.parse(await response.json())
 }
 
@@ -78,7 +78,9 @@ async function getJob({ apiUrl }: LocalHouse, id: string): Promise<JobResource> 
 async function proveFile(house: LocalHouse, job: JobResource): Promise<void> {
   const [output] = job.outputs
   if (!output) throw new Error('the job has no output')
-  const file = await fetch(`${house.apiUrl}/v1/videos/${job.id}/content`, { headers: authorization() })
+  const file = await fetch(`${house.apiUrl}/v1/videos/${job.id}/content`, {
+    headers: { authorization: `Bearer ${house.apiKey}` },
+  })
   const bytes = Buffer.from(await file.arrayBuffer())
   const sha256 = createHash('sha256').update(bytes).digest('hex')
   if (sha256 !== output.sha256) throw new Error(`the file has hash ${sha256}, the record says ${output.sha256}`)
@@ -89,11 +91,6 @@ async function proveFile(house: LocalHouse, job: JobResource): Promise<void> {
   )
   const { storage } = house.parts
   if (storage?.startsWith('file:')) say(`file     lies in ${fileURLToPath(storage)}`)
-}
-
-function authorization(): Record<string, string> {
-  const key = process.env['ADMIN_API_KEY']
-  return key ? { authorization: `Bearer ${key}` } : {}
 }
 
 /** A receiver as a product team would write it: raw body, stock library, 2xx only when the signature verifies. */

@@ -10,9 +10,10 @@ try {
   console.error(`The house did not come up: ${error instanceof Error ? error.message : error}`)
   process.exit(1)
 }
-const { simulator, parts, apiUrl, webhookSecret } = house
+const { simulator, parts, apiUrl, apiKey, webhookSecret } = house
 console.log(`
-genqueue runs on ${apiUrl} and reloads when a source file changes; no API key is needed here.
+genqueue runs on ${apiUrl} and reloads when a source file changes.
+No API key is needed here; for clients that insist on one it is ${apiKey}.
 ${Object.entries(parts)
   .map(([part, what]) => `  ${part.padEnd(8)} ${what}`)
   .join('\n')}

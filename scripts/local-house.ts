@@ -19,6 +19,8 @@ const LOOPBACK = '127.0.0.0/8,::1/128'
 export type LocalHouse = {
   apiUrl: string
   webhookSecret: string
+  /** For clients that always send one; without a key a request is let in here too. */
+  apiKey: string
   /** Undefined where the environment holds a vendor key. */
   simulator: Simulator | undefined
   /** What is used, for people to read: Redis, storage, vendor. */
@@ -53,6 +55,7 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
     const storage = await openStorageUrl(options.name)
     const simulator = process.env['RUNWAY_API_KEY'] ? undefined : await openSimulator(options, closers)
     const webhookSecret = process.env['WEBHOOK_SECRET'] || `whsec_${randomBytes(32).toString('base64')}`
+    const apiKey = process.env.ADMIN_API_KEY || `gq_local_${randomBytes(16).toString('hex')}`
     const port = options.port ?? (await freePort())
     const apiUrl = `http://127.0.0.1:${port}`
     const env: Record<string, string | undefined> = {
@@ -64,6 +67,7 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
       PUBLIC_URL: process.env['PUBLIC_URL'] || apiUrl,
       EGRESS_ALLOW: process.env['EGRESS_ALLOW'] || LOOPBACK,
       WEBHOOK_SECRET: webhookSecret,
+      ADMIN_API_KEY: apiKey,
       HEALTH_PORT: '0',
       ...(simulator && {
         RUNWAY_API_KEY: simulator.runway.keys[0],
@@ -83,7 +87,7 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
     const vendor = simulator
       ? `simulator, ${options.speed} times as fast (set RUNWAY_API_KEY for the real one)`
       : 'Runway'
-    return { apiUrl, webhookSecret, simulator, parts: { redis: redis.name, storage, vendor }, broken, stop }
+    return { apiUrl, apiKey, webhookSecret, simulator, parts: { redis: redis.name, storage, vendor }, broken, stop }
   } catch (error) {
     await stop()
     throw error

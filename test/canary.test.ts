@@ -22,6 +22,7 @@ test('no secret reaches a log line, Redis, an answer of the API or a webhook, wh
     'storage secret': env.AWS_SECRET_ACCESS_KEY ?? '',
     'caller’s own secret': 'canary-in-body-51c2',
   }
+  const { 'caller’s own secret': own, ...ours } = canaries
   for (const [name, canary] of Object.entries(canaries)) expect(canary.length, name).toBeGreaterThan(10)
 
   simulator.runway.fault('create.401', {}, { promptIncludes: 'unauthorized' })
@@ -54,13 +55,13 @@ test('no secret reaches a log line, Redis, an answer of the API or a webhook, wh
     const response = await house.call(method, path, body, headers)
     answers.push(`${JSON.stringify([...response.headers])} ${await response.text()}`)
   }
+  await refuseWrites(house, own)
   await house.workers[0]?.stop()
 
   const webhooks = simulator.receiver.deliveries().map(({ rawHeaders, body }) => `${rawHeaders.join(' ')} ${body}`)
   const stored = await everythingIn(house.redis.url)
   expect(lines.length).toBeGreaterThan(50)
   expect(stored.length).toBeGreaterThan(20)
-  const { 'caller’s own secret': own, ...ours } = canaries
   for (const [name, canary] of Object.entries(ours)) {
     for (const [place, texts] of Object.entries({ lines, stored, answers, webhooks })) {
       expect(
@@ -74,6 +75,21 @@ test('no secret reaches a log line, Redis, an answer of the API or a webhook, wh
   // Nor are links that carry their own permission.
   expect(lines.filter((line) => /_jwt=|X-Amz-Signature/.test(line))).toEqual([])
 })
+
+/** Redis refuses every write for a moment: its client's errors carry the whole command. */
+async function refuseWrites({ redis: { url }, call, workers }: House, prompt: string): Promise<void> {
+  const redis = new Redis(url)
+  const before = lines.length
+  await redis.config('SET', 'maxmemory', '1')
+  const input = { model: 'gen4.5', promptText: prompt, ratio: '1280:720', duration: 5 }
+  const refused = await call('POST', '/v1/jobs', { provider: 'runway', operation: 'text_to_video', input })
+  answers.push(await refused.text())
+  expect(refused.status).toBe(503)
+  expect(workers).toHaveLength(1)
+  await expect.poll(() => lines.slice(before).some((line) => line.includes('OOM'))).toBe(true)
+  await redis.config('SET', 'maxmemory', '0')
+  redis.disconnect()
+}
 
 /** Every key and value, as text. */
 async function everythingIn(url: string): Promise<string[]> {

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { parseConfig, type RunningApi, startApi } from '@genqueue/api'
 import { JobResource, verifyWebhook } from '@genqueue/contract'
 import { createKeys } from '@genqueue/jobs'
+import { createLog } from '@genqueue/log'
 import { type Simulator, type SimulatorOptions, startSimulator } from '@genqueue/simulator'
 import { type RunningWorker, readWorkerConfig, startWorker } from '@genqueue/worker'
 import { Redis } from 'ioredis'
-import { type DestinationStream, pino } from 'pino'
+import type { DestinationStream } from 'pino'
 import { expect, vi } from 'vitest'
 import { ensureRedisServer } from '../scripts/redis-binary.ts'
 import { type RedisProcess, startRedis } from '../scripts/redis-process.ts'
@@ -91,7 +92,11 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   }
   // The AWS SDK reads its own variables from the process.
   for (const [name, value] of Object.entries(env)) if (name.startsWith('AWS_')) process.env[name] = value
-  const log = pino({ level: env.LOG_LEVEL ?? 'silent' }, options.logTo ?? pino.destination(2))
+  const { log } = createLog({
+    service: 'test',
+    level: env.LOG_LEVEL ?? 'silent',
+    destination: options.logTo ?? process.stderr,
+  })
   const api = await startApi(parseConfig(env), log)
   const workers: RunningWorker[] = []
   const addWorker = async (more: Record<string, string> = {}) => {

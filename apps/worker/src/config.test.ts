@@ -27,7 +27,7 @@ describe('the environment of a worker', () => {
     ['WEBHOOK_SECRET', undefined],
     ['WEBHOOK_SECRET', 'whsec_short'],
     ['RUNWAY_API_KEY', 'key_a,,key_b'],
-    ['RUNWAY_API_KEY', 'key_a@0'],
+    ['RUNWAY_API_KEY', 'key_a@-1'],
     ['RUNWAY_API_KEY', 'key_a@much'],
     ['KEY_PREFIX', 'gq'],
     ['PUBLIC_URL', 'queue.example'],
@@ -37,7 +37,7 @@ describe('the environment of a worker', () => {
     ['COPY_CONCURRENCY', '0'],
     ['MAX_OUTPUT_BYTES', '5GB'],
     ['HEALTH_PORT', '70000'],
-    ['S3_FORCE_PATH_STYLE', 'yes'],
+    ['S3_FORCE_PATH_STYLE', 'perhaps'],
     ['LOG_LEVEL', 'loud'],
     ['SPEED', '0.5'],
   ])('names %s when it is %j, and does not print what it holds', (name, value) => {

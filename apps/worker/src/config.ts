@@ -5,14 +5,12 @@ import { z } from 'zod'
 const Milliseconds = z.coerce.number().int().positive()
 const Count = z.coerce.number().int().positive()
 
-const Flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')
-
-/** `key` or `key@weight`, separated by commas: several keys share the work by weight. */
+/** `key` or `key@weight`, separated by commas: several keys share the work by weight; 0 only finishes what it has. */
 const ProviderKeys = z.string().transform((text, context) => {
   const entries = text.split(',').map((entry) => entry.trim())
   return entries.flatMap((entry) => {
     const [key = '', weight = '1'] = entry.split('@')
-    if (key === '' || !(Number(weight) > 0)) {
+    if (key === '' || !(Number(weight) >= 0)) {
       context.addIssue('is not a list of key or key@weight, separated by commas')
       return []
     }
@@ -45,12 +43,12 @@ const Env = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/ }),
   KEY_PREFIX: z
     .string()
-    .regex(/^\{[a-z0-9-]+\}$/, 'is a hash tag: {gq}')
+    .regex(/^\{[\w-]{1,32}\}$/, 'must be a Redis hash tag such as {gq}')
     .default('{gq}'),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).default('http://localhost:8080'),
-  STORAGE_URL: z.string().min(1),
+  STORAGE_URL: z.url({ protocol: /^(s3|file)$/, error: 'must be s3://bucket/prefix or file:///folder' }),
   S3_ENDPOINT: z.url().optional(),
-  S3_FORCE_PATH_STYLE: Flag.optional(),
+  S3_FORCE_PATH_STYLE: z.stringbool().optional(),
   AWS_REGION: z.string().optional(),
   WEBHOOK_SECRET: WebhookSecrets,
   RUNWAY_API_KEY: ProviderKeys.optional(),

@@ -98,3 +98,10 @@ test('without keys there is nothing to pick, and an unknown key is nobody’s', 
   expect(await ring.pick('gen4.5')).toEqual({ kind: 'none' })
   expect(ring.byId('gone')).toBeUndefined()
 })
+
+test('a key of weight 0 gets no new tasks, but is still there for those it has', async () => {
+  const ring = openRing({ key_old: 0, key_new: 1 })
+  expect(await shares(ring)).toEqual({ key_new: SAMPLES })
+  expect(ring.byId(new Secret('key_old').fingerprint)?.key.reveal()).toBe('key_old')
+  expect(await openRing({ key_old: 0 }).pick(undefined)).toEqual({ kind: 'none' })
+})

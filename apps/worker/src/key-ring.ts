@@ -31,12 +31,13 @@ export class KeyRing {
 
   /** One of the keys that may be used for the model now, by weight. */
   async pick(model: string | undefined): Promise<Pick> {
-    if (this.#keys.length === 0) return { kind: 'none' }
+    const inUse = this.#keys.filter(({ weight }) => weight > 0)
+    if (inUse.length === 0) return { kind: 'none' }
     const rests = await this.#rests.resting(
-      this.#keys.map(({ id }) => id),
+      inUse.map(({ id }) => id),
       model,
     )
-    const free = this.#keys.filter((_, index) => rests[index]?.restMs === 0)
+    const free = inUse.filter((_, index) => rests[index]?.restMs === 0)
     if (free.length === 0) {
       const first = rests.reduce((a, b) => (b.restMs < a.restMs ? b : a))
       return { kind: 'resting', restMs: first.restMs, reason: first.reason ?? 'provider_unavailable' }

@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { createLog } from '@genqueue/log'
 import { readWorkerConfig, type WorkerConfig } from './config.ts'
 import { startWorker } from './worker.ts'
 
@@ -9,8 +9,12 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
   process.exit(2)
 }
-const log = pino({ level: config.LOG_LEVEL, base: { service: 'genqueue-worker' } })
-const worker = await startWorker(config, log)
+const { log, close: closeLog } = createLog({ service: 'genqueue-worker', level: config.LOG_LEVEL })
+const worker = await startWorker(config, log).catch((err: unknown) => {
+  log.error({ err }, 'the worker did not start')
+  closeLog()
+  process.exit(1)
+})
 
 let signals = 0
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -18,9 +22,13 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     signals += 1
     if (signals > 1) process.exit(1)
     worker.stop().then(
-      () => process.exit(0),
+      () => {
+        closeLog()
+        process.exit(0)
+      },
       (error) => {
         log.error({ err: error }, 'stopping failed')
+        closeLog()
         process.exit(1)
       },
     )

@@ -96,6 +96,7 @@ export class Jobs {
       clientRef: randomUUID(),
       fence: 0,
       submits: 0,
+      unknownSubmits: 0,
       times: { queued: nowMs },
     }
     const { times: _, ...parts } = record
@@ -162,9 +163,10 @@ export class Jobs {
     return current ? this.cancel(current) : 'gone'
   }
 
-  /** submitting | ambiguous → queued: certainly not accepted (or sent again on the caller's own wish). */
-  async release(job: JobRecord, fence: number, waiting: Waiting): Promise<AdvanceOutcome> {
-    return this.#advance(job, 'queued', { fence, from: ['submitting', 'ambiguous'] }, { waiting }, ['providerKey'])
+  /** submitting | ambiguous → queued: certainly not accepted, or (`isUnknown`) sent again on the caller's own wish. */
+  async release(job: JobRecord, fence: number, waiting: Waiting, isUnknown = false): Promise<AdvanceOutcome> {
+    const parts = { waiting, ...(isUnknown && { unknownSubmits: job.unknownSubmits + 1 }) }
+    return this.#advance(job, 'queued', { fence, from: ['submitting', 'ambiguous'] }, parts, ['providerKey'])
   }
 
   /** submitting → ambiguous: the create was sent and its answer is lost. */

@@ -45,6 +45,7 @@ const common = {
   clientRef: fc.uuid(),
   fence: fc.nat(99),
   submits: fc.nat(9),
+  unknownSubmits: fc.nat(1),
 }
 const upstream = {
   providerKeyId: text,

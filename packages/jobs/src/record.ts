@@ -53,6 +53,8 @@ const Common = z.object({
   clientRef: z.string(),
   fence: z.number(),
   submits: z.number(),
+  /** Creates of which nobody will ever know whether they were accepted. */
+  unknownSubmits: z.number(),
   times: z.partialRecord(z.enum(JOB_STATUSES), z.number()),
   waiting: Waiting.optional(),
   cancelRequestedAtMs: z.number().optional(),
@@ -101,7 +103,15 @@ export type JobRecord = z.infer<typeof JobRecord>
 export type RecordIn<Status extends JobStatus> = Extract<JobRecord, { status: Status }>
 
 /** How each part of a record is written in the Redis hash; text unless it is listed here. */
-const NUMBERS = ['fence', 'submits', 'progress', 'polls', 'cancelRequestedAtMs', 'runningSinceMs'] as const
+const NUMBERS = [
+  'fence',
+  'submits',
+  'unknownSubmits',
+  'progress',
+  'polls',
+  'cancelRequestedAtMs',
+  'runningSinceMs',
+] as const
 const JSONS = ['request', 'waiting', 'estimatedCost', 'cost', 'sources', 'outputs', 'error'] as const
 /** Hash fields whose name differs from the record's. */
 const HASH_NAMES = { cancelRequestedAtMs: 'cancel', taskId: 'task', providerKeyId: 'providerKey' } as const
@@ -125,7 +135,7 @@ export function encodeFields(parts: Readonly<Record<string, unknown>>): string[]
 export function decodeRecord(id: string, hash: Readonly<Record<string, string>>): JobRecord | undefined {
   if (hash['status'] === undefined) return undefined
   const times: Record<string, number> = {}
-  const record: Record<string, unknown> = { id, times, fence: 0, submits: 0 }
+  const record: Record<string, unknown> = { id, times, fence: 0, submits: 0, unknownSubmits: 0 }
   for (const [field, text] of Object.entries(hash)) {
     if (field.startsWith('at:')) {
       times[field.slice(3)] = Number(text)

@@ -203,19 +203,21 @@ async function settleLost(
 
 /** Runway offers no way to ask: fail rather than pay twice, unless the caller chose otherwise, and then once. */
 async function resolveUnknown(job: JobRecord, fence: number, { jobs, now, speed }: SubmitDeps): Promise<StageOutcome> {
-  if (job.request.onSubmissionUnknown === 'resubmit' && job.submits <= MAX_UNKNOWN_RESUBMITS) {
+  if (job.request.onSubmissionUnknown === 'resubmit' && job.unknownSubmits < MAX_UNKNOWN_RESUBMITS) {
     const delayMs = RESUBMIT_DELAY_MS / speed
-    const released = await jobs.release(job, fence, { reason: 'submission_unknown', untilMs: now() + delayMs })
+    const released = await jobs.release(job, fence, { reason: 'submission_unknown', untilMs: now() + delayMs }, true)
     if (released.done) return snooze(delayMs, 'resubmit')
-    if (released.found === 'cancel') await jobs.end(job, { status: 'canceled' }, { fence })
-    return done('settled meanwhile')
+    // Canceled meanwhile: not sent again, but what was sent may be charged, and that is what the job says.
+    if (released.found !== 'cancel') return done('settled meanwhile')
   }
   await jobs.end(job, { status: 'failed', error: jobError('submission_unknown'), outputs: [] }, { fence })
   return done('submission_unknown')
 }
 
 async function endQueued(job: RecordIn<'queued'>, { jobs }: SubmitDeps): Promise<StageOutcome> {
-  const code = QUEUE_FAILURES[job.waiting?.reason ?? ''] ?? 'queue_timeout'
+  // What an earlier create may have cost is told before what the job waited for.
+  const code =
+    job.unknownSubmits > 0 ? 'submission_unknown' : (QUEUE_FAILURES[job.waiting?.reason ?? ''] ?? 'queue_timeout')
   await jobs.end(job, { status: 'failed', error: jobError(code), outputs: [] })
   return done(code)
 }
