@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type JobId, jobError, type Output } from '@genqueue/contract'
-import { createKeys, type JobRecord, Jobs, openQueues, PollSchedule, Submissions } from '@genqueue/jobs'
+import { createKeys, type JobRecord, Jobs, NO_LOOKS, openQueues, PollSchedule, Submissions } from '@genqueue/jobs'
 import { openStorage } from '@genqueue/storage'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
@@ -79,8 +79,8 @@ export async function openApi(env: Record<string, string> = {}) {
       const { tasks } = await schedule.lease(100, 5_000)
       const task = tasks.find((each) => each.id === id)
       if (!task) throw new Error(`job ${id} is not due`)
-      const parts = { upstreamStatus, progress, polls: 1, pollErrors: 0, misses: 0 }
-      await schedule.flush([{ id, lease: task.lease, delayMs: 0, parts }])
+      const looks = { ...NO_LOOKS, upstreamStatus, progress: progress ?? 0, polls: 1 }
+      await schedule.flush([{ id, lease: task.lease, delayMs: 0, looks }])
     },
     /** The job made these files. */
     async succeed(id: string, files: readonly { content: Uint8Array; contentType: string; extension: string }[]) {

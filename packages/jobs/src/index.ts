@@ -15,6 +15,7 @@ export {
 export { KeyRests } from './key-rests.ts'
 export { createKeys, type Keys } from './keys.ts'
 export { LIFECYCLE, mayBecome, type Stage } from './lifecycle.ts'
+export { type Looks, NO_LOOKS } from './looks.ts'
 export { type LeasedTask, type PollNote, PollSchedule } from './poll-schedule.ts'
 export { type Message, openQueues, type QueueName, type Queues, type SendOptions } from './queues.ts'
 export { type ReconcileReport, reconcile } from './reconcile.ts'

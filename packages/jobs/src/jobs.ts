@@ -15,6 +15,7 @@ import { renderDeliveries } from './delivery.ts'
 import { newJobId } from './job-id.ts'
 import type { Keys } from './keys.ts'
 import { LIFECYCLE, mayBecome } from './lifecycle.ts'
+import { type Looks, NO_LOOKS } from './looks.ts'
 import type { Queues } from './queues.ts'
 import { decodeRecord, encodeFields, type JobRecord, type JobRequest, type RecordIn, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
@@ -185,8 +186,10 @@ export class Jobs {
     lease: string,
     parts: { sources: string[]; upstreamStatus: string; cost?: Cost | undefined },
   ): Promise<AdvanceOutcome> {
+    const { upstreamStatus, ...rest } = parts
+    const looks = { ...looksOf(job), upstreamStatus, polls: job.polls + 1 }
     const [outcome] = await Promise.all([
-      this.#advance(job, 'generated', { lease }, { ...parts, polls: job.polls + 1 }),
+      this.#advance(job, 'generated', { lease }, { ...rest, looks }),
       this.#deps.queues.send('copy', job.id, `${job.id}-generated`, { priority: job.request.priority }),
     ])
     return outcome
@@ -203,8 +206,9 @@ export class Jobs {
     const { waiting: _, cancelRequestedAtMs: __, ...kept } = job
     const final = { ...kept, ...parts, status, times: { ...job.times, [status]: nowMs } } as JobRecord // EndedAs holds the fields of its status
     const deliveries = renderDeliveries(final, publicUrl, nowMs)
+    const looks = 'taskId' in final ? { looks: looksOf(final) } : {}
     const [outcome] = await Promise.all([
-      this.#advance(job, status, proof, parts, ['sources', 'waiting', 'cancel'], {
+      this.#advance(job, status, proof, { ...parts, ...looks }, ['sources', 'waiting', 'cancel'], {
         nowMs,
         deliveries: deliveries.map(({ id, fields }) => ({ key: keys.delivery(id), id, fields })),
       }),
@@ -287,5 +291,17 @@ export class Jobs {
     } else if (stage === 'copy') {
       await queues.send('copy', job.id, `${job.id}-generated`, { priority })
     }
+  }
+}
+
+/** What the looks at the job's task have told, for a record that has a task. */
+function looksOf(job: { [Name in keyof Looks]?: Looks[Name] | undefined }): Looks {
+  return {
+    polls: job.polls ?? NO_LOOKS.polls,
+    pollErrors: job.pollErrors ?? NO_LOOKS.pollErrors,
+    misses: job.misses ?? NO_LOOKS.misses,
+    progress: job.progress ?? NO_LOOKS.progress,
+    runningSinceMs: job.runningSinceMs,
+    upstreamStatus: job.upstreamStatus ?? NO_LOOKS.upstreamStatus,
   }
 }

@@ -1,57 +1,21 @@
-import type { ProviderName } from '@genqueue/contract'
+import type { Cost, ProviderName } from '@genqueue/contract'
 import type { Redis } from 'ioredis'
-import { z } from 'zod'
 import type { Keys } from './keys.ts'
-import { encodeFields } from './record.ts'
+import { decodeLooks, encodeLooks, type Looks } from './looks.ts'
 import { loadScript } from './script.ts'
 
 const leaseDue = loadScript('lease-due')
 const flushPolls = loadScript('flush-polls')
 
-const FIELDS = [
-  'status',
-  'task',
-  'providerKey',
-  'at:submitted',
-  'runningSinceMs',
-  'progress',
-  'polls',
-  'pollErrors',
-  'misses',
-  'cancel',
-  'deadlines',
-] as const
-
-const OptionalNumber = z.coerce.number().optional()
-const LeasedFields = z.object({
-  task: z.string(),
-  providerKey: z.string(),
-  'at:submitted': z.coerce.number(),
-  runningSinceMs: OptionalNumber,
-  progress: z.coerce.number().default(0),
-  polls: z.coerce.number().default(0),
-  pollErrors: z.coerce.number().default(0),
-  misses: z.coerce.number().default(0),
-  cancel: OptionalNumber,
-  deadlines: z.string().transform((text) => {
-    const [throttledMs = 0, runningMs = 0] = text.split(',').map(Number)
-    return { throttledMs, runningMs }
-  }),
-})
+const FIELDS = ['status', 'task', 'providerKey', 'at:submitted', 'deadlines', 'looks', 'cancel'] as const
 
 /** A task whose time to look has come, leased to this process until `lease`. */
-export type LeasedTask = {
+export type LeasedTask = Looks & {
   id: string
   lease: string
   taskId: string
   providerKeyId: string
   submittedAtMs: number
-  runningSinceMs: number | undefined
-  progress: number
-  polls: number
-  /** Looks in a row that failed, and that said 404. */
-  pollErrors: number
-  misses: number
   cancelRequested: boolean
   deadlines: { throttledMs: number; runningMs: number }
 }
@@ -62,20 +26,13 @@ export type Lease = {
   nextInMs: number | undefined
 }
 
-/** When to look again at a task that is not finished, and what was learned. */
+/** When to look again at a task that is not finished, and all that the looks at it have told by now. */
 export type PollNote = {
   id: string
   lease: string
   delayMs: number
-  parts: {
-    upstreamStatus?: string | undefined
-    progress?: number | undefined
-    polls: number
-    pollErrors: number
-    misses: number
-    runningSinceMs?: number | undefined
-    estimatedCost?: { amount: number; unit: string } | undefined
-  }
+  looks: Looks
+  estimatedCost?: Cost | undefined
 }
 
 /** The tasks in flight at one vendor, as a sorted set of due times; memory of a process does not grow with them. */
@@ -109,11 +66,14 @@ export class PollSchedule {
 
   /** Writes notes back in one step; those whose lease was lost are left out. Returns how many were written. */
   async flush(notes: readonly PollNote[]): Promise<number> {
-    const args = notes.flatMap(({ id, lease, delayMs, parts }) => {
-      const fields = encodeFields(parts)
-      return [id, lease, Math.ceil(delayMs), fields.length, ...fields]
-    })
-    const { value } = await flushPolls(this.#redis, [this.#keys.due(this.#provider)], [this.#keys.jobPrefix, ...args])
+    if (notes.length === 0) return 0
+    const args: (string | number)[] = [this.#keys.jobPrefix, notes.length]
+    for (const { id } of notes) args.push(id)
+    for (const { lease, delayMs, looks, estimatedCost } of notes) {
+      const estimate = estimatedCost ? JSON.stringify(estimatedCost) : ''
+      args.push(lease, Math.ceil(delayMs), encodeLooks(looks), estimate)
+    }
+    const { value } = await flushPolls(this.#redis, [this.#keys.due(this.#provider)], args)
     return Number(value)
   }
 
@@ -129,22 +89,18 @@ export class PollSchedule {
 }
 
 function readRow(row: readonly (string | null)[]): LeasedTask | undefined {
-  const [id, lease, status, ...values] = row
+  const [id, lease, status, taskId, providerKeyId, submittedAt, deadlines, looks, cancel] = row
   if (!id || !lease || status !== 'submitted') return undefined
-  const fields = Object.fromEntries(FIELDS.slice(1).map((name, index) => [name, values[index] ?? undefined]))
-  const task = LeasedFields.parse(fields)
+  if (!taskId || !providerKeyId || !submittedAt || !deadlines || !looks) return undefined
+  const [throttledMs, runningMs] = deadlines.split(',')
   return {
     id,
     lease,
-    taskId: task.task,
-    providerKeyId: task.providerKey,
-    submittedAtMs: task['at:submitted'],
-    runningSinceMs: task.runningSinceMs,
-    progress: task.progress,
-    polls: task.polls,
-    pollErrors: task.pollErrors,
-    misses: task.misses,
-    cancelRequested: task.cancel !== undefined,
-    deadlines: task.deadlines,
+    taskId,
+    providerKeyId,
+    submittedAtMs: Number(submittedAt),
+    cancelRequested: cancel !== null && cancel !== undefined,
+    deadlines: { throttledMs: Number(throttledMs), runningMs: Number(runningMs) },
+    ...decodeLooks(looks),
   }
 }

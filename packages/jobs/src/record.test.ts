@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { newJobId } from './job-id.ts'
 import { jobResource } from './job-resource.ts'
+import { type Looks, NO_LOOKS } from './looks.ts'
 import { decodeRecord, encodeFields, JobRecord } from './record.ts'
 
 const text = fc.string({ maxLength: 50 })
@@ -53,6 +54,9 @@ const upstream = {
   upstreamStatus: text,
   progress: fc.double({ min: 0, max: 1, noNaN: true }),
   polls: fc.nat(999),
+  pollErrors: fc.nat(9),
+  misses: fc.nat(3),
+  runningSinceMs: ms,
 }
 const FIELDS: Record<JobStatus, Record<string, fc.Arbitrary<unknown>>> = {
   queued: {},
@@ -78,8 +82,9 @@ test('a record is read back as it was written, in every status, and can be shown
     fc.property(records, (fields) => {
       const record = JobRecord.parse({ ...fields, id: newJobId(Date.now()) })
       const { id, times, ...parts } = record
+      const looks = 'polls' in parts ? { looks: { ...NO_LOOKS, ...(parts as Looks) } } : {} // all of them or none
       const pairs = [
-        ...encodeFields(parts),
+        ...encodeFields({ ...parts, ...looks }),
         ...Object.entries(times).flatMap(([status, at]) => [`at:${status}`, String(at)]),
       ]
       const hash = Object.fromEntries(

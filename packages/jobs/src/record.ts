@@ -11,6 +11,7 @@ import {
   ProviderName,
 } from '@genqueue/contract'
 import { z } from 'zod'
+import { decodeLooks, encodeLooks, type Looks, NO_LOOKS } from './looks.ts'
 
 /** A file of the caller's that was streamed to storage at intake; the body refers to it as `{"$input": index}`. */
 export const StoredInput = z.object({
@@ -66,6 +67,8 @@ const Upstream = z.object({
   /** 0 to 1; never falls. */
   progress: z.number(),
   polls: z.number(),
+  pollErrors: z.number(),
+  misses: z.number(),
   estimatedCost: Cost.optional(),
   runningSinceMs: z.number().optional(),
 })
@@ -103,29 +106,29 @@ export type JobRecord = z.infer<typeof JobRecord>
 export type RecordIn<Status extends JobStatus> = Extract<JobRecord, { status: Status }>
 
 /** How each part of a record is written in the Redis hash; text unless it is listed here. */
-const NUMBERS = [
-  'fence',
-  'submits',
-  'unknownSubmits',
-  'progress',
-  'polls',
-  'cancelRequestedAtMs',
-  'runningSinceMs',
-] as const
+const NUMBERS = ['fence', 'submits', 'unknownSubmits', 'cancelRequestedAtMs'] as const
 const JSONS = ['request', 'waiting', 'estimatedCost', 'cost', 'sources', 'outputs', 'error'] as const
 /** Hash fields whose name differs from the record's. */
 const HASH_NAMES = { cancelRequestedAtMs: 'cancel', taskId: 'task', providerKeyId: 'providerKey' } as const
 
+const IN_LOOKS: ReadonlySet<string> = new Set(Object.keys(NO_LOOKS))
 const NUMBER_FIELDS: ReadonlySet<string> = new Set(NUMBERS)
 const JSON_FIELDS: ReadonlySet<string> = new Set(JSONS)
 const TO_HASH: ReadonlyMap<string, string> = new Map(Object.entries(HASH_NAMES))
 const FROM_HASH: ReadonlyMap<string, string> = new Map(Object.entries(HASH_NAMES).map(([name, hash]) => [hash, name]))
 
-/** Parts of a record as field and value strings for HSET; undefined parts are left out. */
-export function encodeFields(parts: Readonly<Record<string, unknown>>): string[] {
+/**
+ * Parts of a record as field and value strings for HSET; undefined parts are left out. What the looks told is written
+ * together, as `looks`.
+ */
+export function encodeFields(parts: Readonly<Record<string, unknown>> & { looks?: Looks }): string[] {
   const fields: string[] = []
   for (const [name, value] of Object.entries(parts)) {
-    if (value === undefined) continue
+    if (value === undefined || IN_LOOKS.has(name)) continue
+    if (name === 'looks') {
+      if (parts.looks) fields.push(name, encodeLooks(parts.looks))
+      continue
+    }
     fields.push(TO_HASH.get(name) ?? name, JSON_FIELDS.has(name) ? JSON.stringify(value) : String(value))
   }
   return fields
@@ -139,6 +142,10 @@ export function decodeRecord(id: string, hash: Readonly<Record<string, string>>)
   for (const [field, text] of Object.entries(hash)) {
     if (field.startsWith('at:')) {
       times[field.slice(3)] = Number(text)
+      continue
+    }
+    if (field === 'looks') {
+      Object.assign(record, decodeLooks(text))
       continue
     }
     const name = FROM_HASH.get(field) ?? field

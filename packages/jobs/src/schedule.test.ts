@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type OpenJobs, openJobs, submitJob } from './jobs-fixture.ts'
+import { NO_LOOKS } from './looks.ts'
 
 let house: OpenJobs
 beforeAll(async () => {
@@ -7,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => house.close())
 
-const parts = { polls: 1, pollErrors: 0, misses: 0, upstreamStatus: 'RUNNING', progress: 0.5 }
+const looks = { ...NO_LOOKS, polls: 1, upstreamStatus: 'RUNNING, so to say', progress: 0.5 }
 
 test('a due task is leased to one poller; the others get nothing until the lease ends or a note is written', async () => {
   const job = await submitJob(house, 'task-1')
@@ -17,8 +18,8 @@ test('a due task is leased to one poller; the others get nothing until the lease
   const [task] = tasks
   if (!task) return
   expect(task).toMatchObject({ taskId: 'task-1', providerKeyId: 'key-1', polls: 0, cancelRequested: false })
-  expect(await house.schedule.flush([{ id: job.id, lease: task.lease, delayMs: 0, parts }])).toBe(1)
-  expect(await house.jobs.get(job.id)).toMatchObject({ polls: 1, progress: 0.5, upstreamStatus: 'RUNNING' })
+  expect(await house.schedule.flush([{ id: job.id, lease: task.lease, delayMs: 0, looks }])).toBe(1)
+  expect(await house.jobs.get(job.id)).toMatchObject({ polls: 1, progress: 0.5, upstreamStatus: 'RUNNING, so to say' })
   expect((await house.schedule.lease(10, 60_000)).tasks).toHaveLength(1)
 })
 
@@ -30,7 +31,7 @@ test('a note under a lost lease writes nothing, and cannot end the job either', 
     .toBeDefined()
   void second
   if (!first || job.status !== 'submitted') throw new Error('not leased')
-  expect(await house.schedule.flush([{ id: job.id, lease: first.lease, delayMs: 0, parts }])).toBe(0)
+  expect(await house.schedule.flush([{ id: job.id, lease: first.lease, delayMs: 0, looks }])).toBe(0)
   const ended = await house.jobs.generated(job, first.lease, {
     sources: ['https://a.example'],
     upstreamStatus: 'SUCCEEDED',

@@ -2,6 +2,7 @@ import type { Cost } from '@genqueue/contract'
 import type { Redis } from 'ioredis'
 import type { ReconcileAfter } from './jobs.ts'
 import type { Keys } from './keys.ts'
+import { NO_LOOKS } from './looks.ts'
 import { encodeFields, type JobRecord, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
 
@@ -76,7 +77,7 @@ export class Submissions {
         firstLookMs,
         reconcileAfter.pollMs,
         `${job.provider} ${taskId} ${job.id}`,
-        ...encodeFields({ providerKeyId, estimatedCost, upstreamStatus: 'ACCEPTED', progress: 0, polls: 0 }),
+        ...encodeFields({ providerKeyId, estimatedCost, looks: NO_LOOKS }),
       ],
     )
     return value === 'orphan' ? 'orphan' : 'submitted'

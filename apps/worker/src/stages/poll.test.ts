@@ -21,6 +21,7 @@ const task = (parts: Partial<LeasedTask> = {}): LeasedTask => ({
   polls: 0,
   pollErrors: 0,
   misses: 0,
+  upstreamStatus: 'ACCEPTED',
   cancelRequested: false,
   deadlines: DEADLINES,
   ...parts,
@@ -74,20 +75,20 @@ describe('one look after another', () => {
           if (outcome.kind === 'succeeded') expect(decision.kind).toBe('generated')
           if (decision.kind !== 'again') return
           expect(decision.delayMs).toBeGreaterThanOrEqual(RUNWAY_PACE.minMs)
-          const { parts } = decision
-          expect(parts.polls).toBe(current.polls + 1)
-          if (parts.progress !== undefined) expect(parts.progress).toBeGreaterThanOrEqual(current.progress)
+          const { learned } = decision
+          expect(learned.polls).toBe(current.polls + 1)
+          if (learned.progress !== undefined) expect(learned.progress).toBeGreaterThanOrEqual(current.progress)
           // Once seen running, that clock runs on, whatever the status flaps to.
           if (current.runningSinceMs !== undefined && outcome.kind === 'waiting') {
-            expect(parts.runningSinceMs).toBe(current.runningSinceMs)
+            expect(learned.runningSinceMs).toBe(current.runningSinceMs)
           }
           current = {
             ...current,
-            polls: parts.polls,
-            pollErrors: parts.pollErrors,
-            misses: parts.misses,
-            progress: parts.progress ?? current.progress,
-            runningSinceMs: parts.runningSinceMs ?? current.runningSinceMs,
+            polls: learned.polls ?? current.polls,
+            pollErrors: learned.pollErrors ?? current.pollErrors,
+            misses: learned.misses ?? current.misses,
+            progress: learned.progress ?? current.progress,
+            runningSinceMs: learned.runningSinceMs ?? current.runningSinceMs,
           }
           ageMs += decision.delayMs + afterMs
         }
@@ -109,7 +110,7 @@ describe('deadlines', () => {
           if (decision.kind !== 'again') throw new Error(`ended by a failed look: ${JSON.stringify(decision)}`)
           const askedMs = outcome.kind === 'error' ? (outcome.retryAfterMs ?? 0) : 0
           expect(decision.delayMs).toBeGreaterThanOrEqual(Math.max(RUNWAY_PACE.minMs, askedMs))
-          expect(decision.parts.pollErrors).toBe(pollErrors + 1)
+          expect(decision.learned.pollErrors).toBe(pollErrors + 1)
           pollErrors += 1
         }
       }),
@@ -159,7 +160,7 @@ describe('a task that is not found', () => {
     fc.assert(
       fc.property(fc.nat(RUNWAY_PACE.missingGraceMs - 1), fc.nat(10), (ageMs, misses) => {
         const decision = decidePoll(task({ misses: Math.min(misses, 2) }), { kind: 'missing' }, at(ageMs))
-        expect(decision).toMatchObject({ kind: 'again', parts: { misses: 0 } })
+        expect(decision).toMatchObject({ kind: 'again', learned: { misses: 0 } })
       }),
     )
     const later = at(RUNWAY_PACE.missingGraceMs)
@@ -173,7 +174,10 @@ describe('a task that is not found', () => {
 
   test('is not lost by looks that failed in between', () => {
     const error: PollOutcome = { kind: 'error', reason: 'unavailable', detail: '' }
-    expect(decidePoll(task({ misses: 2 }), error, at(120_000))).toMatchObject({ kind: 'again', parts: { misses: 2 } })
+    expect(decidePoll(task({ misses: 2 }), error, at(120_000))).toMatchObject({
+      kind: 'again',
+      learned: { pollErrors: 1 },
+    })
   })
 })
 

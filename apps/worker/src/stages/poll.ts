@@ -1,5 +1,5 @@
 import { type Cost, type JobErrorCode, jobError } from '@genqueue/contract'
-import type { EndedAs, LeasedTask, PollNote } from '@genqueue/jobs'
+import type { EndedAs, LeasedTask, Looks } from '@genqueue/jobs'
 import type { PollOutcome } from '@genqueue/providers'
 import { afterErrorMs, nextLookMs, type PollPace } from '../pace.ts'
 
@@ -8,7 +8,7 @@ const MISSES_UNTIL_LOST = 3
 const AUTH_RETRY_MS = 60_000
 
 export type PollDecision =
-  | { kind: 'again'; delayMs: number; parts: PollNote['parts'] }
+  | { kind: 'again'; delayMs: number; learned: Partial<Looks>; estimatedCost?: Cost | undefined }
   | { kind: 'generated'; sources: string[]; upstreamStatus: string; cost: Cost | undefined }
   /** `cancelFirst`: the vendor still works on it and must be told to stop. */
   | { kind: 'end'; ended: EndedAs; cancelFirst: boolean }
@@ -49,7 +49,7 @@ export function decidePoll(task: LeasedTask, outcome: PollOutcome, context: Poll
       const plannedMs =
         outcome.reason === 'auth' ? AUTH_RETRY_MS : afterErrorMs(context.pace, pollErrors, context.random)
       const delayMs = Math.max(outcome.retryAfterMs ?? 0, plannedMs)
-      return { kind: 'again', delayMs, parts: { polls: task.polls + 1, pollErrors, misses: task.misses } }
+      return { kind: 'again', delayMs, learned: { polls: task.polls + 1, pollErrors } }
     }
   }
 }
@@ -67,15 +67,16 @@ function decideWaiting(
   return {
     kind: 'again',
     delayMs: nextLookMs(pace, ageMs, isThrottled, random),
-    parts: {
+    learned: {
       upstreamStatus: outcome.upstreamStatus,
       progress: Math.max(task.progress, outcome.progress ?? 0),
       polls: task.polls + 1,
       pollErrors: 0,
       misses: 0,
       runningSinceMs,
-      estimatedCost: outcome.estimatedCost,
     },
+    // The same on every look; the first has it stored.
+    ...(task.polls === 0 && { estimatedCost: outcome.estimatedCost }),
   }
 }
 
@@ -87,7 +88,7 @@ function decideMissing(task: LeasedTask, { pace, ageMs, random }: PollContext): 
   return {
     kind: 'again',
     delayMs: nextLookMs(pace, ageMs, false, random),
-    parts: { polls: task.polls + 1, pollErrors: 0, misses },
+    learned: { polls: task.polls + 1, pollErrors: 0, misses },
   }
 }
 
