@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { parseConfig, type RunningApi, startApi } from '@genqueue/api'
 import { JobResource, verifyWebhook } from '@genqueue/contract'
 import { createKeys } from '@genqueue/jobs'
@@ -145,10 +145,19 @@ function actions(api: RunningApi, simulator: Simulator) {
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
-  const get = async (id: string) => JobResource.parse(await (await call('GET', `/v1/jobs/${id}`)).json())
+  /** As a client should: 503 is asked again, and an idempotency key makes that safe for a job. */
+  const callPatiently = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+    const key = { 'idempotency-key': randomUUID() }
+    for (let tries = 1; ; tries += 1) {
+      const response = await call(method, path, body, { ...(method === 'POST' && key), ...headers })
+      if (response.status !== 503 || tries === 20) return response
+      await response.arrayBuffer()
+    }
+  }
+  const get = async (id: string) => JobResource.parse(await (await callPatiently('GET', `/v1/jobs/${id}`)).json())
   const post = async ({ prompt = 'a lake', operation = 'text_to_video', input, ...rest }: NewJobInput) => {
     const body = input ?? { model: 'gen4.5', promptText: prompt, ratio: '1280:720', duration: 5 }
-    const response = await call('POST', '/v1/jobs', {
+    const response = await callPatiently('POST', '/v1/jobs', {
       provider: 'runway',
       operation,
       input: body,
