@@ -1,3 +1,5 @@
+export { DeletedFile, FileId, FileObject } from './file.ts'
+export { CreateImageRequest, ImagesResponse } from './image.ts'
 export {
   Cost,
   Door,

@@ -31,11 +31,11 @@ export const JobId = z.string().regex(/^job_[0-9A-HJKMNP-TV-Z]{26}$/)
 export type JobId = z.infer<typeof JobId>
 
 /** What an operation makes; it names the webhook's event type. */
-export const JobKind = z.enum(['video', 'image', 'audio'])
+export const JobKind = z.enum(['video', 'image', 'audio', 'text', 'model3d'])
 export type JobKind = z.infer<typeof JobKind>
 
 /** The door a job came in by: it decides how the job is shown, never how it is run. */
-export const Door = z.enum(['videos', 'jobs'])
+export const Door = z.enum(['videos', 'images', 'jobs'])
 export type Door = z.infer<typeof Door>
 
 /** One generated file that lies in the bucket, proven by count and hash of the bytes that went in. */
@@ -45,6 +45,8 @@ export const Output = z.object({
   bytes: z.int().positive(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   contentType: z.string(),
+  /** Of the vendor, as text: larger than a number holds exactly. */
+  seed: z.string().optional(),
 })
 export type Output = z.infer<typeof Output>
 

@@ -57,6 +57,7 @@ export const OutputResource = z.object({
   bytes: z.int(),
   sha256: z.string(),
   content_type: z.string(),
+  seed: z.string().optional().meta({ description: "The vendor's seed, as text: it may exceed what a number holds" }),
 })
 export type OutputResource = z.infer<typeof OutputResource>
 
@@ -98,6 +99,9 @@ export const JobResource = z.object({
     .nullable()
     .meta({ description: 'An estimate until the vendor told the final charge' }),
   error: JobFailure.nullable(),
+  failures: z
+    .array(JobFailure)
+    .meta({ description: 'Why some results of a batch are not among the outputs of a succeeded job' }),
   metadata: Metadata,
 })
 export type JobResource = z.infer<typeof JobResource>

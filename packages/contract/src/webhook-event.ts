@@ -11,6 +11,12 @@ export const WEBHOOK_EVENT_TYPES = [
   'audio.completed',
   'audio.failed',
   'audio.canceled',
+  'text.completed',
+  'text.failed',
+  'text.canceled',
+  'model3d.completed',
+  'model3d.failed',
+  'model3d.canceled',
 ] as const
 
 /** The body of a webhook: rendered once when the job ends, the same bytes on every attempt. */

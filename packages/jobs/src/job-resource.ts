@@ -1,4 +1,4 @@
-import type { Cost, JobResource, Output, OutputResource } from '@genqueue/contract'
+import type { Cost, JobError, JobFailure, JobResource, Output, OutputResource } from '@genqueue/contract'
 import { LIFECYCLE } from './lifecycle.ts'
 import type { JobRecord } from './record.ts'
 
@@ -29,16 +29,8 @@ export function jobResource(record: JobRecord, publicUrl: string): JobResource {
     expires_at: endedMs === undefined ? null : seconds(endedMs + record.request.retentionMs),
     outputs: outputsOf(record).map((output) => outputResource(record.id, output, publicUrl)),
     cost: costOf(record),
-    error:
-      record.status === 'failed'
-        ? {
-            code: record.error.code,
-            message: record.error.message,
-            retryable: record.error.retryable,
-            provider_code: record.error.providerCode ?? null,
-            provider_message: record.error.providerMessage ?? null,
-          }
-        : null,
+    error: record.status === 'failed' ? failureOf(record.error) : null,
+    failures: record.status === 'succeeded' ? (record.failures ?? []).map(failureOf) : [],
     metadata: record.request.metadata,
   }
 }
@@ -56,6 +48,7 @@ export function outputResource(jobId: string, output: Output, publicUrl: string)
     bytes: output.bytes,
     sha256: output.sha256,
     content_type: output.contentType,
+    ...(output.seed !== undefined && { seed: output.seed }),
   }
 }
 
@@ -80,6 +73,16 @@ export function progressOf(record: JobRecord): number {
 
 export function endedAtMs(record: JobRecord): number | undefined {
   return record.times.succeeded ?? record.times.failed ?? record.times.canceled
+}
+
+function failureOf({ code, message, retryable, providerCode, providerMessage }: JobError): JobFailure {
+  return {
+    code,
+    message,
+    retryable,
+    provider_code: providerCode ?? null,
+    provider_message: providerMessage ?? null,
+  }
 }
 
 function costOf(record: JobRecord): JobResource['cost'] {

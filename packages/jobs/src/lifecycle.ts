@@ -10,8 +10,8 @@ export type Stage = 'submit' | 'poll' | 'copy'
 export const LIFECYCLE = {
   /** Accepted and paid nothing. `submitted` follows directly when the late answer of a lost attempt comes in. */
   queued: { stage: 'submit', to: ['submitting', 'submitted', 'failed', 'canceled'] },
-  /** The create is about to be sent, or was: from here on nobody may send it blindly. */
-  submitting: { stage: 'submit', to: ['queued', 'submitted', 'ambiguous', 'failed', 'canceled'] },
+  /** The create is about to be sent, or was: nobody may send it blindly now. Its answer may be the finished work. */
+  submitting: { stage: 'submit', to: ['queued', 'submitted', 'generated', 'ambiguous', 'failed', 'canceled'] },
   /** The create may have been accepted, and its answer is lost. */
   ambiguous: { stage: 'submit', to: ['queued', 'submitted', 'failed', 'canceled'] },
   /** The vendor gave a task id. */

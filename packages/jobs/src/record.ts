@@ -33,6 +33,10 @@ export const JobRequest = z.object({
   deadlines: z.object({ queueMs: z.number(), throttledMs: z.number(), runningMs: z.number() }),
   retentionMs: z.number(),
   priority: z.number().optional(),
+  /** Somebody waits for the answer: a vendor that can is asked to answer with the result itself. */
+  waits: z.boolean().optional(),
+  /** How many results were asked for, where the vendor is told a number. */
+  results: z.number().optional(),
   notBeforeMs: z.number().optional(),
   inputs: z.array(StoredInput),
 })
@@ -84,12 +88,17 @@ export const JobRecord = z.discriminatedUnion('status', [
     status: z.literal('generated'),
     ...Upstream.shape,
     sources: z.array(z.string()),
+    /** Beside each source, where the vendor told more. */
+    details: z.array(z.object({ id: z.string().optional(), seed: z.string().optional() })).optional(),
+    failures: z.array(JobError).optional(),
     cost: Cost.optional(),
   }),
   Common.extend({
     status: z.literal('succeeded'),
     ...Upstream.shape,
     outputs: z.array(Output),
+    /** Why the rest of the batch is not there. */
+    failures: z.array(JobError).optional(),
     cost: Cost.optional(),
   }),
   Common.extend({
@@ -107,7 +116,17 @@ export type RecordIn<Status extends JobStatus> = Extract<JobRecord, { status: St
 
 /** How each part of a record is written in the Redis hash; text unless it is listed here. */
 const NUMBERS = ['fence', 'submits', 'unknownSubmits', 'cancelRequestedAtMs'] as const
-const JSONS = ['request', 'waiting', 'estimatedCost', 'cost', 'sources', 'outputs', 'error'] as const
+const JSONS = [
+  'request',
+  'waiting',
+  'estimatedCost',
+  'cost',
+  'sources',
+  'details',
+  'failures',
+  'outputs',
+  'error',
+] as const
 /** Hash fields whose name differs from the record's. */
 const HASH_NAMES = { cancelRequestedAtMs: 'cancel', taskId: 'task', providerKeyId: 'providerKey' } as const
 

@@ -1,17 +1,24 @@
+export { readDataUrl } from './data-url.ts'
 export { fillInputs, type InputPlace } from './fill-inputs.ts'
+export type { ImageInputs, ImageRequest, ImageTranslation } from './image-request.ts'
 export type {
   Call,
   CancelOutcome,
   Operation,
+  OutputDetail,
   PollOutcome,
   PreparedInput,
   Provider,
   StoredInput,
   SubmitOutcome,
+  TaskEnd,
+  TaskLook,
   VendorBody,
+  WaitOutcome,
 } from './provider.ts'
-export { operationsOf, translateVideo } from './registry.ts'
+export { kindOf, operationsOf, translateImage, translateVideo } from './registry.ts'
 export { parseRetryAfter } from './retry-after.ts'
+export { createRunwareProvider, type RunwareOptions } from './runware/provider.ts'
 export { estimateVideoCost } from './runway/estimate.ts'
 export { createRunwayProvider, type RunwayOptions } from './runway/provider.ts'
 export type { VideoInputs, VideoRequest, VideoTranslation } from './video-request.ts'

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Secret } from '@genqueue/contract'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Call, Provider, StoredInput, VendorBody } from './provider.ts'
@@ -28,7 +29,8 @@ export function describeProvider(name: string, open: () => Promise<ProviderWorld
   describe(`the port, kept by ${name}`, () => {
     let world: ProviderWorld
     const call = (key = world.key): Call => ({ key, signal: new AbortController().signal })
-    const submit = (key?: Secret) => world.provider.submit({ ...world.task, clientRef: 'ref' }, call(key))
+    const submit = (key?: Secret, clientRef: string = randomUUID()) =>
+      world.provider.submit({ ...world.task, clientRef }, call(key))
     const accepted = async () => {
       const outcome = await submit()
       if (outcome.kind !== 'accepted') throw new Error(`not accepted: ${JSON.stringify(outcome)}`)
@@ -55,7 +57,7 @@ export function describeProvider(name: string, open: () => Promise<ProviderWorld
     })
 
     it('a create the vendor refuses ends with an error for the caller and makes no task', async () => {
-      const outcome = await world.provider.submit({ ...world.badTask, clientRef: 'ref' }, call())
+      const outcome = await world.provider.submit({ ...world.badTask, clientRef: randomUUID() }, call())
       expect(outcome).toMatchObject({ kind: 'refused', error: { retryable: false } })
       expect([world.creates(), world.tasks()]).toEqual([1, 0])
     })
@@ -80,15 +82,15 @@ export function describeProvider(name: string, open: () => Promise<ProviderWorld
 
     it('a vendor that cannot be reached has accepted nothing and tells nothing about a task', async () => {
       const { unreachable, task } = world
-      const created = await unreachable.submit({ ...task, clientRef: 'ref' }, call())
+      const created = await unreachable.submit({ ...task, clientRef: randomUUID() }, call())
       expect(created).toMatchObject({ kind: 'not_accepted', reason: 'unavailable', rests: 'nothing' })
       expect(await unreachable.poll('any-task', call())).toMatchObject({ kind: 'error', reason: 'unavailable' })
-      expect(await unreachable.cancel('any-task', call())).toMatchObject({ kind: 'retry' })
+      expect(['retry', 'unsupported']).toContain((await unreachable.cancel('any-task', call())).kind)
     })
 
     it('a create that was called off before it was sent is not accepted and not sent', async () => {
       const aborted = { key: world.key, signal: AbortSignal.abort() }
-      const outcome = await world.provider.submit({ ...world.task, clientRef: 'ref' }, aborted)
+      const outcome = await world.provider.submit({ ...world.task, clientRef: randomUUID() }, aborted)
       expect(outcome).toMatchObject({ kind: 'not_accepted', rests: 'nothing' })
       expect(world.creates()).toBe(0)
     })
@@ -98,10 +100,35 @@ export function describeProvider(name: string, open: () => Promise<ProviderWorld
       expect(['missing', 'waiting']).toContain(outcome.kind)
     })
 
-    it('a task that is canceled, once or twice, is gone', async () => {
+    it('a task that is canceled, once or twice, is gone, or runs on where the vendor stops nothing', async () => {
       const taskId = await accepted()
-      expect(await world.provider.cancel(taskId, call())).toEqual({ kind: 'gone' })
-      expect(await world.provider.cancel(taskId, call())).toEqual({ kind: 'gone' })
+      const outcome = await world.provider.cancel(taskId, call())
+      expect(['gone', 'unsupported']).toContain(outcome.kind)
+      expect(await world.provider.cancel(taskId, call())).toEqual(outcome)
+      if (outcome.kind === 'gone') return
+      world.finishTasks()
+      expect(await world.provider.poll(taskId, call())).toMatchObject({ kind: 'succeeded' })
+    })
+
+    it('a create whose answer is lost makes one task however often it is repeated, where the vendor promises so', async () => {
+      if (!world.provider.repeatsAreSafe) return
+      const clientRef = randomUUID()
+      world.onNextCreate('lose_answer')
+      expect(await submit(world.key, clientRef)).toMatchObject({ kind: 'unknown' })
+      const repeats = [await submit(world.key, clientRef), await submit(world.key, clientRef)]
+      expect(repeats).toMatchObject([{ kind: 'accepted' }, { kind: 'accepted' }])
+      expect([world.creates(), world.tasks()]).toEqual([3, 1])
+    })
+
+    it('many tasks are looked at in one request, where the vendor offers that, each with its own outcome', async () => {
+      const { provider } = world
+      if (!provider.pollMany) return
+      const done = await accepted()
+      world.finishTasks()
+      const running = await accepted()
+      const outcomes = await provider.pollMany([{ taskId: running, ageMs: 0 }, { taskId: done }], call())
+      expect(outcomes.get(done)).toMatchObject({ kind: 'succeeded' })
+      expect(outcomes.get(running)).toMatchObject({ kind: 'waiting' })
     })
 
     it('the body of a task is left as it was', async () => {

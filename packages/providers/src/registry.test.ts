@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { operationsOf, translateVideo } from './registry.ts'
+import { kindOf, operationsOf, translateVideo } from './registry.ts'
 import { estimateVideoCost } from './runway/estimate.ts'
 import { endpointOf } from './runway/operations.ts'
 
@@ -11,7 +11,7 @@ const EXPECTED = {
 }
 
 it('Runway offers every operation of both dialects, each with what it makes and its own path', () => {
-  const operations = operationsOf('runway') ?? []
+  const operations = operationsOf('runway')
   for (const [kind, names] of Object.entries(EXPECTED)) {
     expect(operations.filter((operation) => operation.kind === kind).map(({ name }) => name)).toEqual(names.split(' '))
   }
@@ -23,11 +23,18 @@ it('an operation that is not in the table has no path', () => {
   expect(() => endpointOf('constructor')).toThrow(/no operation/)
 })
 
-it('a request is translated by the vendor it names, and not at all by one that is not supported', () => {
-  const request = { model: 'gen4.5', prompt: 'x' }
-  expect(translateVideo('runway', request)).toMatchObject({ operation: 'text_to_video' })
-  expect(translateVideo('runware', request)).toBeUndefined()
-  expect(operationsOf('runware')).toBeUndefined()
+it('a request is translated by the vendor it names', () => {
+  expect(translateVideo('runway', { model: 'gen4.5', prompt: 'x' })).toMatchObject({ operation: 'text_to_video' })
+  expect(translateVideo('runware', { model: 'klingai:5@3', prompt: 'x' })).toMatchObject({
+    operation: 'videoInference',
+  })
+})
+
+it('an upscale of a video makes a video, of an image an image', () => {
+  expect(kindOf('runware', 'upscale', { inputs: { image: 'https://a.example/1.png' } })).toBe('image')
+  expect(kindOf('runware', 'upscale', { inputs: { video: 'https://a.example/1.mp4' } })).toBe('video')
+  expect(kindOf('runway', 'video_upscale', {})).toBe('video')
+  expect(() => kindOf('runware', 'text_to_video', {})).toThrow(/no operation/)
 })
 
 it('a video is estimated by the price list where model, price and duration are known', () => {

@@ -56,7 +56,7 @@ function withoutEnvelope(answer: Answered, context: CreateContext): SubmitOutcom
   const { status, headers } = answer
   const said = /^\s*[<{[]/.test(answer.text) ? '' : answer.text.slice(0, 300).trim()
   if (status >= 400 && status < 500 && status !== 408) {
-    return refusal(answer, { code: undefined, message: said || `HTTP ${status}` } as Complaint, context) // the rest is optional
+    return refusal(answer, { message: said || `HTTP ${status}` }, context)
   }
   const retryAfterMs = parseRetryAfter(headers, context.nowMs)
   return { kind: 'unknown', detail: `HTTP ${status}`, ...(retryAfterMs !== undefined && { retryAfterMs }) }

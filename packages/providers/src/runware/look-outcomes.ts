@@ -108,21 +108,16 @@ function lookErrorOf(
   return undefined
 }
 
-function reasonOf(status: number, { code }: Complaint, isStray: boolean): LookError['reason'] | undefined {
-  switch (errorClassOf(code)) {
-    case 'auth':
-      return 'auth'
-    case 'rate_limit':
-      return isStray || status === 429 ? 'rate_limited' : undefined
-    case 'quota':
-      return isStray ? 'unavailable' : undefined
-    case 'server':
-      return isStray || status >= 500 ? 'unavailable' : undefined
-    case 'unknown':
-      return status >= 401 && status !== 404 ? reasonOfStatus(status) : undefined
-    default:
-      return undefined
-  }
+/** Undefined where the complaint is about the task. A failed request must never pass for a failed task. */
+function reasonOf(http: number, { code, status }: Complaint, isStray: boolean): LookError['reason'] | undefined {
+  const kind = errorClassOf(code)
+  if (kind === 'auth') return 'auth'
+  if (!isStray && /^(error|failed)$/i.test(status ?? '')) return undefined
+  if (kind === 'safety' || kind === 'validation' || kind === 'task_unknown' || kind === 'task_canceled')
+    return undefined
+  if (isStray && kind === 'rate_limit') return 'rate_limited'
+  if (isStray && (kind === 'quota' || kind === 'server')) return 'unavailable'
+  return http < 300 || http === 400 || http === 404 ? undefined : reasonOfStatus(http)
 }
 
 function notFound(answer: Extract<HttpResult, { kind: 'answered' }>, nowMs: number): PollOutcome {

@@ -1,10 +1,7 @@
 import type { JobKind } from '@genqueue/contract'
 
-/** `text` and `model3d` are what Runware makes beyond the kinds of the contract. */
-type RunwareKind = JobKind | 'text' | 'model3d'
-
 /** `sync`: the create's own answer may bring the result, unless the work is on a video. */
-type RunwareOperation = { kind: RunwareKind; delivery: 'sync' | 'async' }
+type RunwareOperation = { kind: JobKind; delivery: 'sync' | 'async' }
 
 /** Every task type that makes something; a new one is one line. */
 export const RUNWARE_OPERATIONS = {
@@ -31,7 +28,7 @@ function operationOf(name: string): RunwareOperation {
 type Body = Readonly<Record<string, unknown>>
 
 /** What a task makes: the table's word, except that work on a video which is not put into words makes a video. */
-export function runwareKindOf(operation: string, body: Body): RunwareKind {
+export function runwareKindOf(operation: string, body: Body): JobKind {
   const { kind } = operationOf(operation)
   return kind === 'image' && isOnVideo(body) ? 'video' : kind
 }

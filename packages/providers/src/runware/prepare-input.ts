@@ -38,7 +38,7 @@ function uploadOutcome(result: HttpResult, taskUUID: string, nowMs: number): Pre
   if (result.kind === 'failed') return { kind: 'retry', detail: result.detail }
   const envelope = readEnvelope(result.text)
   const mine = envelope?.results.find((one) => one.taskUUID === taskUUID)
-  const value = [mine?.['imageUUID'], mine?.['mediaUUID']].find((id) => typeof id === 'string' && id !== '')
+  const value = [mine?.imageUUID, mine?.mediaUUID].find((id) => typeof id === 'string' && id !== '')
   if (typeof value === 'string') return { kind: 'ready', value }
   const complaint =
     envelope?.complaints.find((one) => one.taskUUID === undefined || one.taskUUID === taskUUID) ??

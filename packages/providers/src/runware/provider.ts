@@ -40,8 +40,8 @@ export function createRunwareProvider(options: RunwareOptions): Provider {
     const body = createBody(task, waits, webhookURL)
     const timeoutMs = waits ? waitTimeoutMs : submitTimeoutMs
     const result = await client({ body: writeTasks([body]), timeoutMs }, call)
-    const results = typeof body.numberResults === 'number' ? body.numberResults : undefined
-    return createOutcome(result, { taskUUID: task.clientRef.toLowerCase(), waits, results, nowMs: now() })
+    const context = { taskUUID: task.clientRef.toLowerCase(), waits, results: resultsOf(body), nowMs: now() }
+    return createOutcome(result, context)
   }
 
   return {
@@ -62,6 +62,12 @@ export function createRunwareProvider(options: RunwareOptions): Provider {
     cancel: async () => ({ kind: 'unsupported' }),
     prepareInput: (input, call) => prepareInput(inputs, input, call),
   }
+}
+
+/** How many results a task makes, where its body says so. */
+function resultsOf({ numberResults, promptVersions }: VendorBody): number | undefined {
+  const count = numberResults ?? promptVersions
+  return typeof count === 'number' ? count : undefined
 }
 
 /**

@@ -18,23 +18,22 @@ type Standing =
 
 /** What all that is told about one task amounts to. A task ends when every one of its results has. */
 export function taskState({ results, complaints }: Envelope, { results: expected, ageMs }: Expectation): PollOutcome {
-  const told = withoutRepeats(results)
-  const standings = [...told.map(standingOf), ...complaints.map(standingOfComplaint)]
+  const told = withoutRepeats(results.map((result) => ({ result, standing: standingOf(result) })))
+  const standings = [...told.map(({ standing }) => standing), ...complaints.map(standingOfComplaint)]
   const made = standings.filter((one) => one.kind === 'made')
   const failures = standings.flatMap((one) => (one.kind === 'failed' ? [one.error] : []))
 
   const isMissing = made.length > 0 && made.length + failures.length < (expected ?? 0)
   const isWaitedFor = isMissing && ageMs !== undefined && ageMs < UNMENTIONED_GRACE_MS
-  const upstreamStatus = (told.find(({ status }) => status)?.status ?? 'accepted').slice(0, 64)
+  const upstreamStatus = (told.find(({ result }) => result.status)?.result.status ?? 'accepted').slice(0, 64)
   if (standings.length === 0 || isWaitedFor || standings.some(({ kind }) => kind === 'open')) {
     return waiting(standings, upstreamStatus)
   }
-  const cost = costOf(told)
+  const cost = costOf(told.map(({ result }) => result))
   if (made.length > 0) return { ...succeeded(made, failures), ...cost }
   const [error] = failures
-  return error
-    ? { kind: 'failed', upstreamStatus: 'error', error, ...cost }
-    : { kind: 'canceled', upstreamStatus, ...cost }
+  if (error) return { kind: 'failed', upstreamStatus: 'error', error, ...cost }
+  return { kind: 'canceled', upstreamStatus, ...cost }
 }
 
 function succeeded(made: readonly Extract<Standing, { kind: 'made' }>[], failures: readonly JobError[]): PollOutcome {
@@ -44,13 +43,16 @@ function succeeded(made: readonly Extract<Standing, { kind: 'made' }>[], failure
   return { kind: 'succeeded', upstreamStatus: 'success', urls, details, ...(failures.length > 0 && { failures }) }
 }
 
+type Told = { result: Result; standing: Standing }
+
 /** The same file told twice is one result; texts may be alike and are not. */
-function withoutRepeats(results: readonly Result[]): Result[] {
+function withoutRepeats(told: readonly Told[]): Told[] {
   const seen = new Set<string>()
-  return results.filter((result) => {
-    const key = resultOutputs(result)[0]?.key
-    const isNew = !key || !seen.has(key)
-    if (key) seen.add(key)
+  return told.filter(({ standing }) => {
+    const key = standing.kind === 'made' && standing.outputs[0]?.key
+    if (!key) return true
+    const isNew = !seen.has(key)
+    seen.add(key)
     return isNew
   })
 }
@@ -59,9 +61,9 @@ function standingOf(result: Result): Standing {
   const status = result.status?.trim().toLowerCase()
   if (result.error || status === 'error' || status === 'failed') return standingOfComplaint(complaintOf(result))
   if (status === 'canceled' || status === 'cancelled') return { kind: 'canceled' }
-  const outputs = resultOutputs(result)
+  const outputs = status === undefined || status === 'success' ? resultOutputs(result) : []
   // Older results have no status; what has files is done.
-  const isDone = status === 'success' || (status === undefined && outputs.length > 0)
+  const isDone = status === 'success' || outputs.length > 0
   if (!isDone) return { kind: 'open', isRunning: status !== undefined, progress: result.progress }
   // The flag is only set for who asked for the check: such a result is not to be handed on.
   if (result.NSFWContent) return { kind: 'failed', error: jobError('moderation', { code: 'NSFWContent' }) }

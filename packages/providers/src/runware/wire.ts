@@ -18,6 +18,8 @@ const Uuid = lenient(z.string().transform((text) => text.toLowerCase()))
 /** One complaint, in `errors` or within a result. */
 export const Complaint = z.object({
   taskUUID: Uuid,
+  /** `error` where it is what became of a task, and not of the request. */
+  status: Text,
   code: Text,
   message: Text,
   parameter: lenient(z.union([z.string(), z.array(z.string())]).transform((one) => [one].flat())),
@@ -29,7 +31,6 @@ export type Complaint = z.infer<typeof Complaint>
 
 /** One result of a task, or the note that it is on its way. Where its files are, its other fields say. */
 export const Result = Complaint.extend({
-  status: Text,
   progress: Count,
   error: lenient(z.union([Complaint, z.string().transform((message) => Complaint.parse({ message }))])),
   seed: lenient(z.union([z.number(), z.string()]).transform(String)),
