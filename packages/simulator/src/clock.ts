@@ -17,6 +17,7 @@ export class Clock {
   #virtualMs: number
   #waiting: Timer[] = []
   #order = 0
+  #isClosed = false
 
   constructor(mode: ClockMode = 'real', startMs: number = Date.now()) {
     if (typeof mode === 'object' && !(mode.speed > 0)) throw new RangeError('The clock speed must be above zero')
@@ -34,6 +35,7 @@ export class Clock {
 
   /** Runs `run` once `delayMs` of clock time have passed; the returned function calls it off. */
   after(delayMs: number, run: () => void): () => void {
+    if (this.#isClosed) return () => {}
     if (this.mode === 'virtual') {
       this.#order += 1
       const timer: Timer = { dueMs: this.#virtualMs + delayMs, order: this.#order, run }
@@ -71,8 +73,9 @@ export class Clock {
     this.#virtualMs = targetMs
   }
 
-  /** Calls off every timer; time itself stays readable. */
+  /** Calls off every timer and sets no more; time itself stays readable. */
   close(): void {
+    this.#isClosed = true
     for (const timeout of this.#timeouts) clearTimeout(timeout)
     this.#timeouts.clear()
     this.#waiting = []

@@ -12,10 +12,12 @@ const Env = z.object({
   SIM_STORE_PORT: port(4012),
   SIM_RECEIVER_PORT: port(4013),
   SIM_CONTROL_PORT: port(4014),
+  SIM_RUNWARE_PORT: port(4015),
   SIM_SPEED: z.coerce.number().positive().default(1),
   SIM_DIALECT: z.enum(['real', 'seed004']).default('real'),
   SIM_CONCURRENCY: z.coerce.number().int().positive().optional(),
   SIM_RUNWAY_KEY: z.string().optional(),
+  SIM_RUNWARE_KEY: z.string().optional(),
 })
 
 const JOURNAL_LIMIT = 10_000
@@ -36,6 +38,10 @@ export function readConfig(env: NodeJS.ProcessEnv): SimulatorOptions {
       dialect: data.SIM_DIALECT,
       concurrency: data.SIM_CONCURRENCY,
       keys: data.SIM_RUNWAY_KEY === undefined ? undefined : [data.SIM_RUNWAY_KEY],
+    },
+    runware: {
+      port: data.SIM_RUNWARE_PORT,
+      keys: data.SIM_RUNWARE_KEY === undefined ? undefined : [data.SIM_RUNWARE_KEY],
     },
     store: { port: data.SIM_STORE_PORT },
     receiverPort: data.SIM_RECEIVER_PORT,

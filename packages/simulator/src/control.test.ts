@@ -41,6 +41,44 @@ describe('the control port', () => {
     expect(simulation.sim.journal()).toHaveLength(1)
   })
 
+  test('does the same for Runware when it is named', async ({ start }) => {
+    const simulation = await start()
+    const { runware } = simulation.sim
+    const provider = 'runware'
+    const task = { taskType: 'videoInference', model: 'runway:1@1', positivePrompt: 'a lake', width: 512, height: 512 }
+    const taskUUID = '0b5ff7d3-2f3a-4f6e-9d77-0d5a3c1f7a11'
+    const create = () =>
+      fetch(runware.url, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${runware.keys[0]}` },
+        body: JSON.stringify([{ ...task, taskUUID }]),
+      })
+    await control(simulation, 'POST', 'scripts', { provider, fault: 'create.429_daily' })
+    await control(simulation, 'POST', 'scripts', {
+      provider,
+      script: { create: { problem: { code: 'modelNotFound' } } },
+    })
+    await control(simulation, 'POST', 'limits', { provider, credits: 0.1 })
+    expect([(await create()).status, (await create()).status, (await create()).status]).toEqual([429, 404, 402])
+    await control(simulation, 'POST', 'limits', { provider, credits: 10 })
+    await control(simulation, 'POST', 'troubles', { provider, down: { ms: 1000 } })
+    expect((await create()).status).toBe(503)
+    await control(simulation, 'POST', 'clock', { advanceMs: 1000 })
+    expect((await create()).status).toBe(200)
+    await control(simulation, 'POST', 'clock', { advanceMs: 12_000 })
+    expect((await control(simulation, 'GET', 'tasks?provider=runware')).json).toMatchObject([
+      { taskUUID, status: 'success' },
+    ])
+    expect((await control(simulation, 'GET', 'ledger?provider=runware')).json).toMatchObject({ costUsd: 0.2535 })
+    expect((await control(simulation, 'GET', 'faults?provider=runware')).json).toContain('create.conflict_uuid')
+    expect((await control(simulation, 'GET', 'pushes')).json).toEqual([])
+    await control(simulation, 'POST', 'reset')
+    expect(runware.tasks()).toEqual([])
+    expect(await control(simulation, 'POST', 'scripts', { provider, fault: 'poll.throttled' })).toMatchObject({
+      status: 400,
+    })
+  })
+
   test('says what it knows when it is asked something else, and what is wrong with a body', async ({ start }) => {
     const simulation = await start()
     expect(await control(simulation, 'GET', '')).toMatchObject({ status: 404, json: { controls: expect.any(Array) } })

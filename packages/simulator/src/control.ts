@@ -5,6 +5,9 @@ import { BadFault } from './fault-args.ts'
 import { Journal, type JournalEntry } from './journal.ts'
 import { giveUp, Listener } from './listener.ts'
 import type { Receiver } from './receiver/receiver.ts'
+import { RUNWARE_FAULT_IDS, runwareFaultScript } from './runware/faults.ts'
+import type { RunwareSimulator } from './runware/runware-simulator.ts'
+import { RunwareMatch, RunwareScript } from './runware/script.ts'
 import { FAULT_IDS, faultScript } from './runway/faults.ts'
 import type { RunwaySimulator } from './runway/runway-simulator.ts'
 import { Match, Script } from './runway/script.ts'
@@ -12,6 +15,7 @@ import type { Violation } from './violation.ts'
 
 export interface Controlled {
   readonly runway: RunwaySimulator
+  readonly runware: RunwareSimulator
   readonly receiver: Pick<Receiver, 'deliveries'>
   readonly clock: Clock
   journal(since?: number): JournalEntry[]
@@ -25,15 +29,22 @@ const FaultRequest = z.strictObject({
   match: Match.optional(),
 })
 const ScriptRequest = z.union([FaultRequest, z.strictObject({ script: Script })])
+const RunwareScriptRequest = z.union([
+  FaultRequest.extend({ provider: z.literal('runware'), match: RunwareMatch.optional() }),
+  z.strictObject({ provider: z.literal('runware'), script: RunwareScript }),
+])
+const provider = z.enum(['runway', 'runware']).default('runway')
 const ClockRequest = z.strictObject({ advanceMs: z.number().min(0) })
 const limit = z.int().min(0).nullable().optional()
 const LimitsRequest = z.strictObject({
+  provider,
   model: z.string().optional(),
   concurrency: limit,
   daily: limit,
   credits: z.number().optional(),
 })
 const TroubleRequest = z.strictObject({
+  provider,
   down: z.strictObject({ ms: z.number().positive(), how: z.enum(['unavailable', 'refused']).optional() }).optional(),
   brownout: z
     .strictObject({ probability: z.number().min(0).max(1), seed: z.string(), lossy: z.boolean().optional() })
@@ -49,49 +60,55 @@ type Route = (body: unknown, query: URLSearchParams) => unknown
 
 /** What the simulator can be asked and told over HTTP, under `/__sim/`. */
 function routesFor(simulator: Controlled): Readonly<Record<string, Route>> {
-  const { runway, clock } = simulator
+  const { runway, runware, clock } = simulator
+  const asked = (query: URLSearchParams) => simulator[provider.parse(query.get('provider') ?? undefined)]
   const time = (): object => ({ nowMs: clock.now(), mode: clock.mode })
   return {
-    'GET faults': () => FAULT_IDS,
+    'GET faults': (_body, query) => (asked(query) === runware ? RUNWARE_FAULT_IDS : FAULT_IDS),
     'GET clock': time,
     'POST clock': (body) => {
       clock.advance(ClockRequest.parse(body).advanceMs)
       return time()
     },
     'POST scripts': (body) => {
-      const request = ScriptRequest.parse(body)
-      if ('script' in request) runway.script(request.script)
-      else
-        runway.script({
-          ...faultScript(request.fault, request.args),
-          ...(request.match ? { match: request.match } : {}),
-        })
+      if (isFor('runware', body)) {
+        const request = RunwareScriptRequest.parse(body)
+        if ('script' in request) runware.script(request.script)
+        else runware.script(matched(runwareFaultScript(request.fault, request.args), request.match))
+      } else {
+        const request = ScriptRequest.parse(body)
+        if ('script' in request) runway.script(request.script)
+        else runway.script(matched(faultScript(request.fault, request.args), request.match))
+      }
       return { queued: true }
     },
     'GET journal': (_body, query) => simulator.journal(Number(query.get('since') ?? 0)),
-    'GET tasks': () => runway.tasks(),
-    'GET ledger': () => runway.ledger(),
+    'GET tasks': (_body, query) => asked(query).tasks(),
+    'GET ledger': (_body, query) => asked(query).ledger(),
     'GET violations': () => simulator.violations(),
     'GET uploads': () => runway.uploads(),
+    'GET pushes': () => runware.pushes(),
     'GET deliveries': (_body, query) =>
       simulator.receiver.deliveries(query.get('path') ?? undefined).map(({ body, rawHeaders: _, ...delivery }) => ({
         ...delivery,
         body: body.toString(),
       })),
     'POST limits': (body) => {
-      const { model, concurrency, daily, credits } = LimitsRequest.parse(body)
-      if (concurrency !== undefined) runway.setConcurrency(concurrency ?? undefined, model)
+      const { provider, model, concurrency, daily, credits } = LimitsRequest.parse(body)
+      if (concurrency !== undefined) simulator[provider].setConcurrency(concurrency ?? undefined, model)
       if (daily !== undefined) runway.setDailyCap(daily ?? undefined, model)
-      if (credits !== undefined) runway.setCredits(credits)
+      if (credits !== undefined && provider === 'runway') runway.setCredits(credits)
+      if (credits !== undefined && provider === 'runware') runware.setBalance(credits)
       return { set: true }
     },
     'POST troubles': (body) => {
-      const { down, brownout, latency, restart, skewMs } = TroubleRequest.parse(body)
-      if (down) runway.down(down.ms, down.how)
-      if (brownout) runway.brownout(brownout.probability, brownout.seed, { lossy: brownout.lossy })
-      if (latency) runway.latency(latency)
-      if (restart) runway.restart(restart)
-      if (skewMs !== undefined) runway.disturbance.skewMs = skewMs
+      const { provider, down, brownout, latency, restart, skewMs } = TroubleRequest.parse(body)
+      const troubled = simulator[provider]
+      if (down) troubled.down(down.ms, down.how)
+      if (brownout) troubled.brownout(brownout.probability, brownout.seed, { lossy: brownout.lossy })
+      if (latency) troubled.latency(latency)
+      if (restart) troubled.restart(restart)
+      if (skewMs !== undefined) troubled.disturbance.skewMs = skewMs
       return { set: true }
     },
     'POST reset': () => {
@@ -99,6 +116,14 @@ function routesFor(simulator: Controlled): Readonly<Record<string, Route>> {
       return { reset: true }
     },
   }
+}
+
+function isFor(name: string, body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'provider' in body && body.provider === name
+}
+
+function matched<S extends object, M>(script: S, match: M | undefined): S & { match?: M } {
+  return { ...script, ...(match === undefined ? {} : { match }) }
 }
 
 /** Opens the control port. Its own requests are in no journal. */

@@ -35,7 +35,8 @@ export class Journal {
     this.#limit = limit
   }
 
-  open(host: string, request: IncomingMessage, response: ServerResponse): JournalEntry {
+  /** A request without a response asks for a socket, which is granted. */
+  open(host: string, request: IncomingMessage, response?: ServerResponse): JournalEntry {
     this.#count += 1
     const authorization = request.headers.authorization
     const entry: JournalEntry = {
@@ -49,17 +50,35 @@ export class Journal {
         ? { ...request.headers, authorization: this.#fingerprint(authorization) }
         : { ...request.headers },
       body: undefined,
-      status: undefined,
-      fate: 'open',
+      status: response ? undefined : 101,
+      fate: response ? 'open' : 'answered',
     }
-    response.once('close', () => {
+    response?.once('close', () => {
       if (entry.fate !== 'open') return
       if (response.headersSent) entry.status = response.statusCode
       entry.fate = response.writableFinished ? 'answered' : 'client_closed'
     })
-    if (this.#entries.length < this.#limit) this.#entries.push(entry)
-    else this.#entries[(this.#count - 1) % this.#limit] = entry
+    this.#add(entry)
     return entry
+  }
+
+  /** What came through a socket that was opened by the request of `opened`. */
+  frame(opened: JournalEntry, body: Buffer): void {
+    this.#count += 1
+    const { host, path, headers } = opened
+    const when = { ordinal: this.#count, atMs: this.#clock.now(), realAtMs: Date.now() }
+    const entry: JournalEntry = {
+      ...when,
+      host,
+      method: 'FRAME',
+      path,
+      headers,
+      body: '',
+      status: 101,
+      fate: 'answered',
+    }
+    recordBody(entry, body)
+    this.#add(entry)
   }
 
   /** Entries with an ordinal above `since`, oldest first. */
@@ -73,6 +92,11 @@ export class Journal {
   clear(): void {
     this.#entries.length = 0
     this.#count = 0
+  }
+
+  #add(entry: JournalEntry): void {
+    if (this.#entries.length < this.#limit) this.#entries.push(entry)
+    else this.#entries[(this.#count - 1) % this.#limit] = entry
   }
 
   #fingerprint(authorization: string): string {

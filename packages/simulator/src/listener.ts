@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock } from './clock.ts'
 
 export interface ListenerOptions {
@@ -9,12 +10,16 @@ export interface ListenerOptions {
   readonly publicHost?: string | undefined
   readonly clock: Clock
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+  /** Takes over connections that are to become WebSockets; without it there are none. */
+  readonly upgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) | undefined
 }
 
 /** One origin of the simulated world: it can be refused for a while, and closing it leaves no socket behind. */
 export class Listener {
   readonly #options: ListenerOptions
   readonly #server: Server
+  /** The server forgets a connection that was upgraded, but waits for it when it closes. */
+  readonly #upgraded = new Set<Duplex>()
   #port = 0
   #comeBack: (() => void) | undefined
   #transition: Promise<void> = Promise.resolve()
@@ -23,6 +28,13 @@ export class Listener {
   constructor(options: ListenerOptions) {
     this.#options = options
     this.#server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, options.handle)
+    const { upgrade } = options
+    if (!upgrade) return
+    this.#server.on('upgrade', (request, socket, head) => {
+      this.#upgraded.add(socket)
+      socket.once('close', () => this.#upgraded.delete(socket))
+      upgrade(request, socket, head)
+    })
   }
 
   async start(): Promise<void> {
@@ -52,6 +64,7 @@ export class Listener {
 
   dropConnections(): void {
     this.#server.closeAllConnections()
+    for (const socket of this.#upgraded) socket.destroy()
   }
 
   async close(): Promise<void> {
@@ -75,7 +88,7 @@ export class Listener {
     if (!this.#server.listening) return Promise.resolve()
     return new Promise((resolve) => {
       this.#server.close(() => resolve())
-      this.#server.closeAllConnections()
+      this.dropConnections()
     })
   }
 }

@@ -17,16 +17,31 @@ const HANGING_PROGRAM = `
     headers: { authorization: 'Bearer ' + sim.runway.keys[0], 'x-runway-version': '2024-11-06' },
     body: JSON.stringify({ model: 'gen4.5', promptText: 'a lake', ratio: '1280:720', duration: 5 }),
   }).then((response) => response.text())
-  const calls = Promise.allSettled([create(), create(), create()])
+  const calls = [create(), create(), create()]
   while (sim.runway.tasks().length < 3) await new Promise((resolve) => setTimeout(resolve, 10))
+  const socket = new WebSocket(sim.runware.wsUrl)
+  await new Promise((resolve) => { socket.onopen = resolve })
+  const closed = new Promise((resolve) => { socket.onclose = resolve })
+  socket.send(JSON.stringify([{ taskType: 'authentication', apiKey: sim.runware.keys[0] }]))
+  sim.runware.fault('create.accept_then_hang')
+  calls.push(fetch(sim.runware.url, {
+    method: 'POST',
+    headers: { authorization: 'Bearer ' + sim.runware.keys[0] },
+    body: JSON.stringify([{ taskType: 'caption', taskUUID: crypto.randomUUID(), inputs: { image: 'https://a.example/b.png' },
+      webhookURL: 'http://127.0.0.1:9/' }]),
+  }))
+  while (sim.runware.tasks().length < 1) await new Promise((resolve) => setTimeout(resolve, 10))
+  if (process.argv[1] === 'refusing') sim.runware.down(1e8, 'refused')
   if (process.argv[1] === 'refusing') sim.runway.down(1e8, 'refused')
+  const ended = Promise.allSettled(calls)
   await sim.close()
-  const gone = await Promise.all([sim.runway, sim.assets, sim.store, sim.receiver, sim.control].map(({ url }) =>
+  await closed
+  const gone = await Promise.all([sim.runway, sim.runware, sim.assets, sim.store, sim.receiver, sim.control].map(({ url }) =>
     fetch(url).then(() => 'open', (error) => error.cause.code)))
-  console.log(JSON.stringify([(await calls).map(({ status }) => status), gone]))
+  console.log(JSON.stringify([(await ended).map(({ status }) => status), gone]))
 `
 
-/** Starts on a port that is taken, as the asset host and as the control port. */
+/** Starts on a port that is taken, as the asset host, as Runware and as the control port. */
 const UNLUCKY_PROGRAM = `
   import { createServer } from 'node:net'
   import { once } from 'node:events'
@@ -36,6 +51,7 @@ const UNLUCKY_PROGRAM = `
   const { port } = taken.address()
   const starts = await Promise.allSettled([
     startSimulator({ runway: { assetsPort: port } }),
+    startSimulator({ runware: { port } }),
     startSimulator({ controlPort: port }),
   ])
   taken.close()
@@ -61,8 +77,8 @@ describe('the simulator', () => {
   for (const mode of ['listening', 'refusing']) {
     test(`that is ${mode} leaves nothing behind when it closes, however its connections hang`, async () => {
       const [calls, connections] = Object(await run(HANGING_PROGRAM, mode))
-      expect(calls).toEqual(['rejected', 'rejected', 'rejected'])
-      expect(connections).toEqual(Array.from({ length: 5 }, () => 'ECONNREFUSED'))
+      expect(calls).toEqual(Array.from({ length: 4 }, () => 'rejected'))
+      expect(connections).toEqual(Array.from({ length: 6 }, () => 'ECONNREFUSED'))
     })
   }
 
@@ -86,7 +102,7 @@ describe('the simulator', () => {
   })
 
   test('lets go of everything when one of its ports is taken', async () => {
-    expect(await run(UNLUCKY_PROGRAM)).toEqual(['EADDRINUSE', 'EADDRINUSE'])
+    expect(await run(UNLUCKY_PROGRAM)).toEqual(['EADDRINUSE', 'EADDRINUSE', 'EADDRINUSE'])
   })
 
   test('does not start with a bad variable, and names it', () => {
@@ -96,7 +112,7 @@ describe('the simulator', () => {
 
   test('runs on its own, says where it is and ends on SIGTERM', { timeout: 20_000 }, async () => {
     const ports = Object.fromEntries(
-      ['RUNWAY', 'ASSETS', 'STORE', 'RECEIVER', 'CONTROL'].map((name) => [`SIM_${name}_PORT`, '0']),
+      ['RUNWAY', 'ASSETS', 'STORE', 'RECEIVER', 'CONTROL', 'RUNWARE'].map((name) => [`SIM_${name}_PORT`, '0']),
     )
     const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts')], { env: { ...process.env, ...ports } })
     let printed = ''

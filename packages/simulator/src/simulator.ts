@@ -2,10 +2,12 @@ import { Clock, type ClockMode } from './clock.ts'
 import { startControl } from './control.ts'
 import { Journal, type JournalEntry } from './journal.ts'
 import { type Receiver, startReceiver } from './receiver/receiver.ts'
+import { createRunware, type RunwareOptions } from './runware/create-runware.ts'
+import type { RunwareSimulator } from './runware/runware-simulator.ts'
 import type { RunwaySimulator } from './runway/runway-simulator.ts'
 import { type RunwayOptions, startRunway } from './runway/start-runway.ts'
-import type { Violation } from './runway/watch.ts'
 import { type Store, type StoreOptions, startStore } from './store/store.ts'
+import type { Violation } from './violation.ts'
 
 export interface SimulatorOptions {
   /** Where everything listens; loopback unless given. */
@@ -18,6 +20,7 @@ export interface SimulatorOptions {
   /** How many requests the journal remembers; all of them unless given. */
   readonly journalLimit?: number | undefined
   readonly runway?: RunwayOptions | undefined
+  readonly runware?: RunwareOptions | undefined
   readonly store?: Omit<StoreOptions, 'host' | 'publicHost'> | undefined
   readonly receiverPort?: number | undefined
   readonly controlPort?: number | undefined
@@ -25,21 +28,22 @@ export interface SimulatorOptions {
 
 export interface Simulator {
   readonly runway: RunwaySimulator
+  readonly runware: RunwareSimulator
   readonly assets: { readonly url: string }
   readonly store: Store
   readonly receiver: Receiver
   readonly control: { readonly url: string }
   readonly clock: Clock
-  /** Requests to the provider and its asset host, with an ordinal above `since`. */
+  /** Requests to the providers and their asset host, with an ordinal above `since`. */
   journal(since?: number): JournalEntry[]
   violations(): Violation[]
-  /** The provider as new; its caps and keys, the store and the receiver stay as they are. */
+  /** The providers as new; their caps and keys, the store and the receiver stay as they are. */
   reset(): void
   /** Leaves no server, socket or timer behind. */
   close(): Promise<void>
 }
 
-/** Starts the outside world: the provider, its asset host, an S3 store, a webhook receiver and a control port. */
+/** Starts the outside world: the providers, their asset host, an S3 store, a webhook receiver and a control port. */
 export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
   const { host = '127.0.0.1', publicHost } = options
   const clock = new Clock(options.clock)
@@ -51,22 +55,31 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     for (const close of closers.splice(0).reverse()) await close()
   }
   try {
-    const runway = await startRunway(options.runway ?? {}, { host, publicHost, clock, journal, seed })
+    const surroundings = { host, publicHost, clock, journal, seed }
+    const runware = createRunware(options.runware ?? {}, { ...surroundings, assetsUrl: () => runway.assetsUrl })
+    const runway = await startRunway(options.runway ?? {}, {
+      ...surroundings,
+      otherOutputs: (exchange) => runware.serveOutput(exchange),
+    })
     closers.push(() => runway.close())
+    await runware.start()
+    closers.push(() => runware.close())
     const store = await startStore({ ...options.store, ...names })
     closers.push(() => store.close())
     const receiver = await startReceiver({ port: options.receiverPort ?? 0, ...names })
     closers.push(() => receiver.close())
     const simulator = {
       runway,
+      runware,
       assets: { url: runway.assetsUrl },
       store,
       receiver,
       clock,
       journal: (since?: number) => journal.since(since),
-      violations: () => runway.violations(),
+      violations: () => [...runway.violations(), ...runware.violations()],
       reset: () => {
         runway.reset()
+        runware.reset()
         journal.clear()
       },
       close: closeAll,

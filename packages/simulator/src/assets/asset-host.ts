@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Exchange } from '../exchange.ts'
 import { sendReply } from '../reply.ts'
-import type { DownloadStep } from '../runway/script.ts'
 import type { Task } from '../runway/task.ts'
 import type { World } from '../runway/world.ts'
 import { Delivery } from './delivery.ts'
+import { takeDownloadStep } from './download-step.ts'
 import { EXTENSIONS, labelledMedia, MediaType, sampleMedia } from './media.ts'
 import { receiveUpload } from './receive-upload.ts'
 import { readToken, signToken } from './token.ts'
@@ -16,6 +16,8 @@ export interface AssetHostOptions {
   readonly tokenTtlMs: number
   /** What an expired or missing token is answered with. */
   readonly expiredStatus: number
+  /** Outputs of another provider; true when the request was for one of them and has been answered. */
+  readonly otherOutputs: (exchange: Exchange) => boolean
   readonly redirectUrl: (name: string, path: string) => string
 }
 
@@ -26,7 +28,7 @@ export interface ExpectedOutput {
 }
 
 const ASSET_PATH = /^\/([0-9a-f-]{36})\/(\d+)-/
-const SAMPLE_PATH = /^\/samples\/input\.(mp4|png|jpg|wav|zip)$/
+const SAMPLE_PATH = /^\/samples\/input\.(mp4|png|jpg|webp|wav|mp3|zip)$/
 const UPLOAD_PATH = /^\/uploads\/([0-9a-f-]{36})$/
 
 /** The origin that serves outputs and sample inputs and takes uploads; it must never see an API key. */
@@ -42,6 +44,7 @@ export class AssetHost {
     const { request, response, clock } = exchange
     response.sendDate = false
     response.setHeader('date', new Date(clock.now()).toUTCString())
+    if (this.#options.otherOutputs(exchange)) return
     const url = new URL(request.url ?? '/', 'http://simulator')
     const { world } = this.#options
     const uploadId = UPLOAD_PATH.exec(url.pathname)?.[1]
@@ -99,7 +102,8 @@ export class AssetHost {
       this.#fail(exchange, task.expiredAnswer ?? expiredStatus)
       return
     }
-    const step = exchange.request.method === 'HEAD' ? undefined : takeDownloadStep(task, index)
+    const step =
+      exchange.request.method === 'HEAD' ? undefined : takeDownloadStep(task.downloadsUsed, task.script, index)
     if (step?.mode === 'expire') {
       task.urlsExpired = task.urlsIssued
       task.expiredAnswer = step.http
@@ -120,17 +124,4 @@ export class AssetHost {
     const body = `<Error><Code>${status}</Code></Error>`
     sendReply(exchange, { http: status, contentType: 'application/xml', body }, { status, body })
   }
-}
-
-/** The step this download plays; every output of the task goes through the steps on its own. */
-function takeDownloadStep(task: Task, index: number): DownloadStep | undefined {
-  const used = task.downloadsUsed.get(index) ?? 0
-  task.downloadsUsed.set(index, used + 1)
-  let passed = 0
-  for (const step of task.script.download ?? []) {
-    if (step.index !== undefined && step.index !== index) continue
-    passed += step.times === 'forever' ? Number.POSITIVE_INFINITY : (step.times ?? 1)
-    if (used < passed) return step
-  }
-  return undefined
 }

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib'
 import type { Exchange } from '../exchange.ts'
 import { trickle } from '../reply.ts'
-import type { DownloadStep } from '../runway/script.ts'
 import { type ByteRange, coversAll, parseRange } from './byte-range.ts'
+import type { DownloadStep } from './download-step.ts'
 
 export interface ServedFile {
   readonly bytes: Buffer

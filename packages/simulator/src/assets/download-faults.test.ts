@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
-import type { DOWNLOAD_FAULTS } from '../runway/download-faults.ts'
 import { download, type Simulation, test, urlsOf } from '../simulation.fixture.ts'
+import type { DOWNLOAD_FAULTS } from './download-faults.ts'
 
 interface Fetched {
   readonly simulation: Simulation
@@ -9,6 +9,7 @@ interface Fetched {
   readonly url: string
   readonly expected: Buffer
 }
+type DownloadFaultId = keyof typeof DOWNLOAD_FAULTS | 'dl.ok'
 type Observe = (fetched: Fetched) => Promise<void>
 
 const answers =
@@ -132,14 +133,14 @@ const OBSERVED = {
     expect(url).toContain('0-vidéo ñandú 火.mp4')
     expect((await download(url)).bytes.equals(expected)).toBe(true)
   },
-} satisfies Record<keyof typeof DOWNLOAD_FAULTS, Observe>
+} satisfies Record<DownloadFaultId, Observe>
 
 describe('an output that meets', () => {
   for (const [id, observe] of Object.entries(OBSERVED)) {
     test(`${id} shows it to the download`, async ({ start }) => {
       const simulation = await start()
       // Object.entries of a literal gives its own keys.
-      simulation.sim.runway.fault(id as keyof typeof DOWNLOAD_FAULTS)
+      simulation.sim.runway.fault(id as DownloadFaultId)
       const { id: taskId, url } = await simulation.succeeded()
       await observe({ simulation, id: taskId, url, expected: simulation.sim.runway.expectedOutput(taskId).bytes })
     })

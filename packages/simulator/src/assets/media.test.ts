@@ -32,13 +32,22 @@ const PARSERS: Readonly<Record<MediaType, (bytes: Buffer) => string[]>> = {
     if (bytes.readUInt16BE(bytes.length - 2) !== 0xffd9) throw new Error('the end is missing')
     return markers
   },
-  'audio/wav': (bytes) => {
-    const chunks: string[] = []
-    if (bytes.readUInt32LE(4) !== bytes.length - 8) throw new Error('the size of the RIFF is wrong')
-    for (let offset = 12; offset < bytes.length; offset += 8 + bytes.readUInt32LE(offset + 4)) {
-      chunks.push(bytes.toString('latin1', offset, offset + 4))
+  'audio/wav': (bytes) => riffChunks(bytes),
+  'image/webp': (bytes) => riffChunks(bytes),
+  'image/svg+xml': (bytes) => [...bytes.toString().matchAll(/<(svg|!--)/g)].map(([, name = '']) => name),
+  'audio/mpeg': (bytes) => {
+    const parts = [bytes.toString('latin1', 0, 3)]
+    const size = [6, 7, 8, 9].reduce((sum, at) => sum * 128 + bytes.readUInt8(at), 0)
+    for (let offset = 10 + size; offset < bytes.length; offset += 417) {
+      if (bytes.readUInt16BE(offset) !== 0xfffb) throw new Error('a frame starts with no sync word')
+      parts[1] = 'frames'
     }
-    return chunks
+    return parts
+  },
+  'model/gltf-binary': (bytes) => {
+    if (bytes.readUInt32LE(8) !== bytes.length) throw new Error('the length in the header is wrong')
+    const json = bytes.toString('utf8', 20, 20 + bytes.readUInt32LE(12))
+    return [bytes.toString('latin1', 0, 4), ...Object.keys(JSON.parse(json))]
   },
   'application/zip': (bytes) => {
     const end = bytes.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'))
@@ -48,11 +57,26 @@ const PARSERS: Readonly<Record<MediaType, (bytes: Buffer) => string[]>> = {
   },
 }
 
+function riffChunks(bytes: Buffer): string[] {
+  const chunks: string[] = []
+  if (bytes.readUInt32LE(4) !== bytes.length - 8) throw new Error('the size of the RIFF is wrong')
+  for (let offset = 12; offset < bytes.length; ) {
+    const size = bytes.readUInt32LE(offset + 4)
+    chunks.push(bytes.toString('latin1', offset, offset + 4))
+    offset += 8 + size + (size % 2)
+  }
+  return chunks
+}
+
 const PARTS: Readonly<Record<MediaType, string[]>> = {
   'video/mp4': ['ftyp', 'moov', 'free', 'mdat', 'free'],
   'image/png': ['IHDR', 'tEXt', 'IEND'],
   'image/jpeg': ['e0', 'fe', 'db'],
   'audio/wav': ['fmt ', 'data', 'LIST'],
+  'image/webp': ['VP8 ', 'note'],
+  'image/svg+xml': ['svg', '!--'],
+  'audio/mpeg': ['ID3', 'frames'],
+  'model/gltf-binary': ['glTF', 'asset', 'extras'],
   'application/zip': ['PK', '1 file'],
 }
 

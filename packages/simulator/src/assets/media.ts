@@ -3,14 +3,28 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 
-export const MediaType = z.enum(['video/mp4', 'image/png', 'image/jpeg', 'audio/wav', 'application/zip'])
+export const MediaType = z.enum([
+  'video/mp4',
+  'image/png',
+  'image/jpeg',
+  'image/webp',
+  'image/svg+xml',
+  'audio/wav',
+  'audio/mpeg',
+  'model/gltf-binary',
+  'application/zip',
+])
 export type MediaType = z.infer<typeof MediaType>
 
 export const EXTENSIONS: Readonly<Record<MediaType, string>> = {
   'video/mp4': 'mp4',
   'image/png': 'png',
   'image/jpeg': 'jpg',
+  'image/webp': 'webp',
+  'image/svg+xml': 'svg',
   'audio/wav': 'wav',
+  'audio/mpeg': 'mp3',
+  'model/gltf-binary': 'glb',
   'application/zip': 'zip',
 }
 
@@ -21,7 +35,11 @@ const ORIGINALS: Readonly<Record<MediaType, Buffer>> = {
   'video/mp4': load('video/mp4'),
   'image/png': load('image/png'),
   'image/jpeg': load('image/jpeg'),
+  'image/webp': load('image/webp'),
+  'image/svg+xml': load('image/svg+xml'),
   'audio/wav': load('audio/wav'),
+  'audio/mpeg': load('audio/mpeg'),
+  'model/gltf-binary': load('model/gltf-binary'),
   'application/zip': load('application/zip'),
 }
 
@@ -45,7 +63,11 @@ const LABELLERS: Readonly<Record<MediaType, (original: Buffer, remark: Buffer) =
   'video/mp4': labelMp4,
   'image/png': labelPng,
   'image/jpeg': labelJpeg,
+  'image/webp': labelWebp,
+  'image/svg+xml': labelSvg,
   'audio/wav': labelWav,
+  'audio/mpeg': labelMp3,
+  'model/gltf-binary': labelGlb,
   'application/zip': labelZip,
 }
 
@@ -90,12 +112,48 @@ function labelJpeg(original: Buffer, remark: Buffer): Buffer {
 
 /** A LIST/INFO chunk with a comment, counted in the size of the RIFF. */
 function labelWav(original: Buffer, remark: Buffer): Buffer {
-  const even = remark.length % 2 === 0 ? remark : Buffer.concat([remark, Buffer.alloc(1)])
-  const list = Buffer.concat([Buffer.from('LIST\0\0\0\0INFOICMT\0\0\0\0'), even])
-  list.writeUInt32LE(list.length - 8, 4)
-  list.writeUInt32LE(remark.length, 16)
-  const labelled = Buffer.concat([original, list])
+  const list = Buffer.concat([Buffer.from('INFO'), riffChunk('ICMT', remark)])
+  return appendToRiff(original, riffChunk('LIST', list))
+}
+
+/** A chunk that no reader knows, which the format tells readers to skip. */
+function labelWebp(original: Buffer, remark: Buffer): Buffer {
+  return appendToRiff(original, riffChunk('note', remark))
+}
+
+function riffChunk(name: string, body: Buffer): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeUInt32LE(body.length)
+  return Buffer.concat([Buffer.from(name), size, body, Buffer.alloc(body.length % 2)])
+}
+
+function appendToRiff(original: Buffer, chunk: Buffer): Buffer {
+  const labelled = Buffer.concat([original, chunk])
   labelled.writeUInt32LE(labelled.length - 8, 4)
+  return labelled
+}
+
+/** A comment behind the root element. */
+function labelSvg(original: Buffer, remark: Buffer): Buffer {
+  return Buffer.concat([original, Buffer.from('<!-- '), remark, Buffer.from(' -->\n')])
+}
+
+/** An ID3v2 tag in front, with the remark as the whole text of its title. */
+function labelMp3(original: Buffer, remark: Buffer): Buffer {
+  const text = Buffer.concat([Buffer.from([0]), remark])
+  const frame = Buffer.concat([Buffer.from('TIT2'), uint32(text.length), Buffer.alloc(2), text])
+  const size = [21, 14, 7, 0].map((shift) => (frame.length >> shift) & 0x7f)
+  return Buffer.concat([Buffer.from('ID3\x03\0\0'), Buffer.from(size), frame, original])
+}
+
+/** The `extras` of the scene, in the JSON chunk that is all of the file. */
+function labelGlb(original: Buffer, remark: Buffer): Buffer {
+  const scene = original.toString('utf8', 20, 20 + original.readUInt32LE(12)).trimEnd()
+  const json = Buffer.from(`${scene.slice(0, -1)},"extras":${JSON.stringify(remark.toString())}}`)
+  const padded = Buffer.concat([json, Buffer.alloc((4 - (json.length % 4)) % 4, ' ')])
+  const labelled = Buffer.concat([original.subarray(0, 20), padded])
+  labelled.writeUInt32LE(labelled.length, 8)
+  labelled.writeUInt32LE(padded.length, 12)
   return labelled
 }
 

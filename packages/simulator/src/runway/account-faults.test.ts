@@ -1,10 +1,10 @@
 import { describe, expect } from 'vitest'
+import { DOWNLOAD_FAULTS } from '../assets/download-faults.ts'
 import { download, type Simulation, test } from '../simulation.fixture.ts'
 import { ACCOUNT_FAULTS } from './account-faults.ts'
 import { CREATE_FAULTS } from './create-faults.ts'
-import { DOWNLOAD_FAULTS } from './download-faults.ts'
 import { FAULT_IDS, faultScript } from './faults.ts'
-import { POLL_FAULTS } from './poll-faults.ts'
+import { OUTPUT_FAULTS, POLL_FAULTS } from './poll-faults.ts'
 
 type Observe = (simulation: Simulation) => Promise<void>
 
@@ -88,7 +88,7 @@ describe('an account that meets', () => {
 
 describe('the fault table', () => {
   test('lists exactly the faults whose behaviour is proven, each under one name', () => {
-    const proven = [CREATE_FAULTS, POLL_FAULTS, DOWNLOAD_FAULTS, ACCOUNT_FAULTS].flatMap((faults) =>
+    const proven = [CREATE_FAULTS, POLL_FAULTS, OUTPUT_FAULTS, DOWNLOAD_FAULTS, ACCOUNT_FAULTS].flatMap((faults) =>
       Object.keys(faults),
     )
     expect([...FAULT_IDS].sort()).toEqual(proven.sort())

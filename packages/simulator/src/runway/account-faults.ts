@@ -1,4 +1,5 @@
-import { errorReply, type Fault } from './fault-args.ts'
+import { errorReply } from '../fault-args.ts'
+import type { Fault } from './script.ts'
 
 export const ACCOUNT_FAULTS = {
   'del.204_then_404': () => ({}),

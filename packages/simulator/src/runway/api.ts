@@ -1,10 +1,10 @@
+import type { Account } from '../accounts.ts'
+import type { Disturbance } from '../disturbance.ts'
 import { type Exchange, readBody } from '../exchange.ts'
 import { type Reply, sendReply } from '../reply.ts'
 import { organizationCall, uploadCall } from './account-calls.ts'
-import type { Account } from './accounts.ts'
 import { type Answer, type ApiContext, type Call, DOC_URL, refusal } from './call.ts'
 import { createCall } from './create-call.ts'
-import type { Disturbance } from './disturbance.ts'
 import { errorBody } from './error-body.ts'
 import { taskCall } from './task-calls.ts'
 

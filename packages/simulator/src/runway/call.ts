@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Account } from '../accounts.ts'
 import type { Regular, Reply } from '../reply.ts'
-import type { Account } from './accounts.ts'
 import type { Task } from './task.ts'
 import type { World } from './world.ts'
 

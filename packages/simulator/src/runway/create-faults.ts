@@ -1,7 +1,7 @@
+import { type Args, errorReply, htmlPage } from '../fault-args.ts'
 import type { Reply } from '../reply.ts'
 import { DOC_URL } from './call.ts'
-import { type Args, errorReply, type Fault, htmlPage } from './fault-args.ts'
-import type { CreateStep, Script } from './script.ts'
+import type { CreateStep, Fault, Script } from './script.ts'
 
 type CreateFault = (args: Args) => CreateStep
 

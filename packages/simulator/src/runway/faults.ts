@@ -1,11 +1,11 @@
+import { DOWNLOAD_FAULTS } from '../assets/download-faults.ts'
+import { Args, BadFault, type FaultArgs } from '../fault-args.ts'
 import { ACCOUNT_FAULTS } from './account-faults.ts'
 import { CREATE_FAULTS } from './create-faults.ts'
-import { DOWNLOAD_FAULTS } from './download-faults.ts'
-import { Args, BadFault, type Fault, type FaultArgs } from './fault-args.ts'
-import { POLL_FAULTS } from './poll-faults.ts'
-import type { Script } from './script.ts'
+import { OUTPUT_FAULTS, POLL_FAULTS } from './poll-faults.ts'
+import type { Fault, Script } from './script.ts'
 
-const FAULTS = { ...CREATE_FAULTS, ...POLL_FAULTS, ...DOWNLOAD_FAULTS, ...ACCOUNT_FAULTS }
+const FAULTS = { ...CREATE_FAULTS, ...POLL_FAULTS, ...OUTPUT_FAULTS, ...DOWNLOAD_FAULTS, ...ACCOUNT_FAULTS }
 const BY_NAME: ReadonlyMap<string, Fault> = new Map(Object.entries(FAULTS))
 
 export type FaultId = keyof typeof FAULTS

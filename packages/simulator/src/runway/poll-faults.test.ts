@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest'
+import type { FaultArgs } from '../fault-args.ts'
 import { type Simulation, test, urlsOf } from '../simulation.fixture.ts'
-import type { FaultArgs } from './fault-args.ts'
 import type { POLL_FAULTS } from './poll-faults.ts'
 
 type Observe = (simulation: Simulation, id: string) => Promise<void>

@@ -1,6 +1,6 @@
 import { MediaType } from '../assets/media.ts'
-import { type Args, BadFault, errorReply, type Fault, htmlPage } from './fault-args.ts'
-import type { PollStep, Script } from './script.ts'
+import { type Args, BadFault, errorReply, htmlPage } from '../fault-args.ts'
+import type { Fault, PollStep, Script } from './script.ts'
 
 const poll =
   (steps: (args: Args) => PollStep[]): Fault =>
@@ -100,4 +100,17 @@ export const POLL_FAULTS = {
     ],
   }),
   'poll.fresh_urls': (): Script => ({}),
+} as const satisfies Readonly<Record<string, Fault>>
+
+/** Says what the task makes; the other download faults bend only how it is served. */
+export const OUTPUT_FAULTS = {
+  'dl.ok': (args): Script => ({
+    poll: [
+      {
+        status: 'SUCCEEDED',
+        wait: true,
+        outputs: [{ type: MediaType.parse(args.text('type', 'video/mp4')), bytes: args.number('size', 0) }],
+      },
+    ],
+  }),
 } as const satisfies Readonly<Record<string, Fault>>

@@ -1,14 +1,14 @@
+import type { AccountStatus } from '../accounts.ts'
 import type { AssetHost, ExpectedOutput } from '../assets/asset-host.ts'
+import type { Brownout, Disturbance, Latency } from '../disturbance.ts'
+import type { FaultArgs } from '../fault-args.ts'
 import type { Listener } from '../listener.ts'
-import type { AccountStatus } from './accounts.ts'
-import type { Brownout, Disturbance, Latency } from './disturbance.ts'
-import type { FaultArgs } from './fault-args.ts'
+import type { Violation } from '../violation.ts'
 import { type FaultId, faultScript } from './faults.ts'
 import { type Ledger, readLedger, summarizeTasks, type TaskSummary } from './ledger.ts'
 import { type Match, Script } from './script.ts'
 import type { Task } from './task.ts'
 import type { Upload } from './uploads.ts'
-import type { Violation } from './watch.ts'
 import type { World } from './world.ts'
 
 export interface RunwayParts {

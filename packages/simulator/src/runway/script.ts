@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { DownloadBend } from '../assets/download-step.ts'
 import { MediaType } from '../assets/media.ts'
+import type { Args } from '../fault-args.ts'
 import { Reply } from '../reply.ts'
 
 /** Which creates a script is for; an empty match fits every create. */
@@ -52,18 +54,6 @@ export const PollStep = Reply.extend({
 })
 export type PollStep = z.infer<typeof PollStep>
 
-/** What one or more GETs of an output see. Steps are used up in order, then the output is served as it is. */
-export const DownloadStep = Reply.extend({
-  times: z.union([z.int().min(1), z.literal('forever')]).optional(),
-  /** Only for this output of the task. */
-  index: z.int().min(0).optional(),
-  mode: z
-    .enum(['ok', 'expire', 'zero', 'truncated', 'chunked', 'huge', 'slow', 'stall', 'no_range', 'etag', 'gzip'])
-    .optional(),
-  bytes: z.int().min(1).optional(),
-})
-export type DownloadStep = z.infer<typeof DownloadStep>
-
 const DeleteStep = Reply.extend({
   times: z.union([z.int().min(1), z.literal('forever')]).optional(),
   /** Whether the task is really removed; yes unless the answer says otherwise. */
@@ -81,7 +71,7 @@ export const Script = z.strictObject({
   runningMs: z.number().min(0).optional(),
   create: CreateStep.optional(),
   poll: z.array(PollStep).optional(),
-  download: z.array(DownloadStep).optional(),
+  ...DownloadBend.shape,
   delete: DeleteStep.optional(),
   upload: z
     .strictObject({ placeholder: Reply.optional(), storage: Reply.optional(), omitUri: z.boolean().optional() })
@@ -89,12 +79,13 @@ export const Script = z.strictObject({
   organization: z.strictObject({ nullLimits: z.boolean().optional(), creditBalance: z.number().optional() }).optional(),
   /** Statuses of the task are sent in lower case. */
   lowercaseStatus: z.boolean().optional(),
-  /** Host and file name written into output URLs. */
-  url: z.strictObject({ host: z.string().optional(), fileName: z.string().optional() }).optional(),
   /** The API refuses connections for this long, from the moment the script is queued or hit. */
   refuseMs: z.number().positive().optional(),
 })
 export type Script = z.infer<typeof Script>
+
+/** Makes the script that shows a fault. */
+export type Fault = (args: Args) => Script
 
 /** One script that does what all of them do: steps one after another, anything else from the first that names it. */
 export function mergeScripts(scripts: readonly Script[]): Script {

@@ -1,12 +1,11 @@
-import { AssetHost } from '../assets/asset-host.ts'
-import type { Clock } from '../clock.ts'
+import { AssetHost, type AssetHostOptions } from '../assets/asset-host.ts'
+import { Disturbance } from '../disturbance.ts'
 import type { Exchange } from '../exchange.ts'
-import type { Journal } from '../journal.ts'
 import { giveUp, Listener } from '../listener.ts'
 import { Seeded } from '../seeded.ts'
+import { redirectUrl, type Surroundings } from '../surroundings.ts'
 import { RunwayApi } from './api.ts'
 import type { Dialect } from './catalogue.ts'
-import { Disturbance } from './disturbance.ts'
 import { RunwaySimulator } from './runway-simulator.ts'
 import type { Script } from './script.ts'
 import { World } from './world.ts'
@@ -38,21 +37,13 @@ export interface RunwayOptions {
   readonly minPollIntervalMs?: number | undefined
 }
 
-export interface Surroundings {
-  readonly host: string
-  readonly publicHost: string | undefined
-  readonly clock: Clock
-  readonly journal: Journal
-  readonly seed: string
-}
-
 const DAY_MS = 24 * 60 * 60 * 1000
 const DEFAULT_CONCURRENCY = 5
 
 /** Opens the API and its asset host. */
 export async function startRunway(
   options: RunwayOptions,
-  { host, publicHost, clock, journal, seed }: Surroundings,
+  { host, publicHost, clock, journal, seed, otherOutputs }: Surroundings & Pick<AssetHostOptions, 'otherOutputs'>,
 ): Promise<RunwaySimulator> {
   const seeded = new Seeded(seed)
   const secret = seeded.digest('token secret').toString('hex')
@@ -77,10 +68,11 @@ export async function startRunway(
   const assetHost = new AssetHost({
     world,
     secret,
+    otherOutputs,
     url: () => assets.url,
     tokenTtlMs: options.tokenTtlMs ?? DAY_MS,
     expiredStatus: options.expiredStatus ?? 403,
-    redirectUrl: (name, path) => redirectUrl(name, path, assets),
+    redirectUrl: (name, path) => redirectUrl(name, path, assets.url),
   })
   const handler = new RunwayApi({
     world,
@@ -90,7 +82,7 @@ export async function startRunway(
     issueUrls: (task) => assetHost.issueUrls(task),
     uploadUrl: (uploadId) => `${assets.url}/uploads/${uploadId}`,
     isOwnUrl: (url) => url.origin === assets.url,
-    redirectUrl: (name, path) => (name === 'other' ? `${assets.url}/redirected` : redirectUrl(name, path, api)),
+    redirectUrl: (name, path) => (name === 'other' ? `${assets.url}/redirected` : redirectUrl(name, path, api.url)),
     refuse: (ms) => api.refuse(ms),
   })
   const listen = (name: string, port: number | undefined, handle: (exchange: Exchange) => Promise<void>): Listener =>
@@ -119,15 +111,4 @@ export async function startRunway(
 function defaultKey(seeded: Seeded): string {
   const parts = [1, 2].map((part) => seeded.digest(`key ${part}`).toString('hex'))
   return `key_${parts.join('')}`
-}
-
-/** `same` leads back here, `other` to the same place under another host name, `metadata` and `http` nowhere good. */
-function redirectUrl(name: string, path: string, self: Listener): string {
-  if (name === 'same') return `${self.url}${path}`
-  if (name === 'metadata') return 'http://169.254.169.254/latest/meta-data/'
-  if (name === 'http') return `http://downgraded.invalid${path}`
-  if (name !== 'other') return name
-  const other = new URL(path, self.url)
-  other.hostname = other.hostname === 'localhost' ? '127.0.0.1' : 'localhost'
-  return other.href
 }

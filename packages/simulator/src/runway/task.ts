@@ -1,4 +1,4 @@
-import type { Account } from './accounts.ts'
+import type { Account } from '../accounts.ts'
 import type { Lane, LaneTask } from './lane.ts'
 import type { OutputSpec } from './outputs.ts'
 import type { PollStep, Script } from './script.ts'

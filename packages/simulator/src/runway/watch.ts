@@ -1,22 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../clock.ts'
+import type { Violation, ViolationKind } from '../violation.ts'
 import type { Task } from './task.ts'
-
-export type ViolationKind =
-  | 'poll_too_soon'
-  | 'parallel_polls'
-  | 'poll_after_terminal'
-  | 'create_retried_blindly'
-  | 'version_header'
-  | 'authorization_leaked'
-  | 'deleted_before_download'
-
-export interface Violation {
-  readonly kind: ViolationKind
-  readonly atMs: number
-  readonly detail: string
-  readonly taskId?: string
-}
 
 interface PollHistory {
   lastAtMs: number

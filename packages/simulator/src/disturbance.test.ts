@@ -1,5 +1,5 @@
 import { describe, expect } from 'vitest'
-import { type Simulation, test } from '../simulation.fixture.ts'
+import { type Simulation, test } from './simulation.fixture.ts'
 
 const outcomes = async (simulation: Simulation, count: number) => {
   const seen = []

@@ -1,10 +1,11 @@
-import { MediaType } from '../assets/media.ts'
-import { type Args, errorReply, type Fault, htmlPage } from './fault-args.ts'
-import type { DownloadStep } from './script.ts'
+import { type Args, errorReply, htmlPage } from '../fault-args.ts'
+import type { DownloadBend, DownloadStep } from './download-step.ts'
+
+type DownloadFault = (args: Args) => DownloadBend
 
 /** Bends `n` downloads of an output, of every output unless `index` names one. */
 const download =
-  (step: (args: Args) => DownloadStep, times: number | 'forever' = 1): Fault =>
+  (step: (args: Args) => DownloadStep, times: number | 'forever' = 1): DownloadFault =>
   (args) => ({
     download: [
       {
@@ -15,18 +16,10 @@ const download =
     ],
   })
 
-const expired = (http: number): Fault => download(() => ({ mode: 'expire', http }))
+const expired = (http: number): DownloadFault => download(() => ({ mode: 'expire', http }))
 
+/** What can go wrong with a download, whoever made the output. */
 export const DOWNLOAD_FAULTS = {
-  'dl.ok': (args) => ({
-    poll: [
-      {
-        status: 'SUCCEEDED',
-        wait: true,
-        outputs: [{ type: MediaType.parse(args.text('type', 'video/mp4')), bytes: args.number('size', 0) }],
-      },
-    ],
-  }),
   'dl.expired_401': expired(401),
   'dl.expired_403': expired(403),
   'dl.404': download((args) => errorReply(args, 404, 'Not Found')),
@@ -55,4 +48,4 @@ export const DOWNLOAD_FAULTS = {
   'dl.auth_leak_check': () => ({}),
   'dl.url_host_private': (args) => ({ url: { host: args.text('host', '10.0.0.1') } }),
   'dl.non_ascii_filename': (args) => ({ url: { fileName: args.text('name', 'vidéo ñandú 火') } }),
-} as const satisfies Readonly<Record<string, Fault>>
+} as const satisfies Readonly<Record<string, DownloadFault>>

@@ -1,10 +1,6 @@
-import type { Reply } from '../reply.ts'
-import type { Script } from './script.ts'
+import type { Reply } from './reply.ts'
 
 export type FaultArgs = Readonly<Record<string, string | number | boolean | undefined>>
-
-/** Makes the script that shows a fault. */
-export type Fault = (args: Args) => Script
 
 export class BadFault extends Error {
   override readonly name = 'BadFault'
@@ -69,7 +65,7 @@ export function htmlPage(): Pick<Reply, 'body' | 'contentType'> {
 const RETRY_AFTER: Readonly<Record<string, string>> = { garbage: 'soon', negative: '-5', huge: '999999999' }
 
 /** `date` and `date+<seconds>` become an HTTP date when the answer is sent; other words go out as they are. */
-function retryAfterHeaders(args: Args): Pick<Reply, 'headers'> {
+export function retryAfterHeaders(args: Args): Pick<Reply, 'headers'> {
   const value = args.text('retryAfter', 'absent')
   if (value === 'absent') return {}
   return { headers: { 'retry-after': value === 'date' ? 'date+90' : (RETRY_AFTER[value] ?? value) } }

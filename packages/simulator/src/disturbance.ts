@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts'
-import type { Reply } from '../reply.ts'
-import { Seeded } from '../seeded.ts'
+import type { Clock } from './clock.ts'
+import type { Reply } from './reply.ts'
+import { Seeded } from './seeded.ts'
 
 export interface Brownout {
   /** Share of the requests that fail, from 0 to 1. */
