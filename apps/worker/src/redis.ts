@@ -8,6 +8,8 @@ export function connectRedis(url: string): Redis {
   return new Redis(url, {
     maxRetriesPerRequest: null,
     connectTimeout: 2_000,
+    // How often a Redis that loads its file is asked whether it is done.
+    maxLoadingRetryTime: 100,
     retryStrategy: (times) => Math.min(250, 20 * times),
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
   })

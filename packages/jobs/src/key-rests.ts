@@ -25,18 +25,18 @@ export class KeyRests {
     keyIds: readonly string[],
     model: string | undefined,
   ): Promise<{ keyId: string; restMs: number; reason: string | undefined }[]> {
-    return Promise.all(
-      keyIds.map(async (keyId) => {
-        const names = [this.#keys.rest(keyId, ALL_MODELS), ...(model ? [this.#keys.rest(keyId, model)] : [])]
-        const rests = await Promise.all(
-          names.map(async (name) => {
-            const [ttl, reason] = await Promise.all([this.#redis.pttl(name), this.#redis.get(name)])
-            return { restMs: Math.max(0, ttl), reason: reason ?? undefined }
-          }),
-        )
-        const longest = rests.reduce((a, b) => (b.restMs > a.restMs ? b : a))
-        return { keyId, ...longest }
-      }),
+    const models = model === undefined ? [ALL_MODELS] : [ALL_MODELS, model]
+    const names = keyIds.flatMap((keyId) => models.map((each) => this.#keys.rest(keyId, each)))
+    if (names.length === 0) return []
+    // One command while nothing rests, which is nearly always.
+    const reasons = await this.#redis.mget(names)
+    const restsMs = await Promise.all(
+      reasons.map((reason, n) => (reason === null ? 0 : this.#redis.pttl(names[n] ?? ''))),
     )
+    return keyIds.map((keyId, index) => {
+      const own = models.map((_, n) => index * models.length + n)
+      const longest = own.reduce((a, b) => ((restsMs[b] ?? 0) > (restsMs[a] ?? 0) ? b : a))
+      return { keyId, restMs: Math.max(0, restsMs[longest] ?? 0), reason: reasons[longest] ?? undefined }
+    })
   }
 }
