@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { JobResource } from '@genqueue/contract'
+import { ImagesResponse, JobResource } from '@genqueue/contract'
 import { Webhook } from 'standardwebhooks'
 import { type LocalHouse, openLocalHouse } from './local-house.ts'
 
@@ -31,6 +31,7 @@ async function main(house: LocalHouse): Promise<void> {
     await proveFile(house, job)
     const event = await Promise.race([receiver.verified(id), house.broken])
     say(`webhook  ${event.type} came, and the standardwebhooks library verifies its signature`)
+    if (house.simulator) await showImage(house, house.simulator)
   } finally {
     receiver.close()
   }
@@ -91,6 +92,28 @@ async function proveFile(house: LocalHouse, job: JobResource): Promise<void> {
   )
   const { storage } = house.parts
   if (storage?.startsWith('file:')) say(`file     lies in ${fileURLToPath(storage)}`)
+}
+
+/** One call that waits, at the other vendor; the image is inside the answer. */
+async function showImage({ apiUrl, apiKey }: LocalHouse, { runware }: NonNullable<LocalHouse['simulator']>) {
+  const response = await fetch(`${apiUrl}/v1/images/generations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${apiKey}` },
+    body: JSON.stringify({
+      model: 'runware/runware:101@1',
+      prompt: 'A mountain lake at dawn',
+      size: '1024x1024',
+      response_format: 'b64_json',
+    }),
+  })
+  if (!response.ok) throw new Error(`POST /v1/images/generations answered ${response.status}: ${await response.text()}`)
+  const { id, data, cost } = ImagesResponse.parse(await response.json())
+  const bytes = Buffer.from(data[0]?.b64_json ?? '', 'base64')
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const [task] = runware.tasks()
+  if (!task || runware.expectedOutput(task.taskUUID).sha256 !== sha256) throw new Error('not the image the vendor made')
+  say(`image    /v1/images/generations answered with ${id}: ${bytes.length} bytes, what Runware made, byte for byte`)
+  say(`image    charged ${cost?.amount} ${cost?.unit}`)
 }
 
 /** A receiver as a product team would write it: raw body, stock library, 2xx only when the signature verifies. */

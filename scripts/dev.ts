@@ -22,6 +22,8 @@ ${simulator ? `  receiver ${simulator.receiver.url}/anything (answers 204)\n  co
 Try it:
   curl -X POST ${apiUrl}/v1/videos -H 'Content-Type: application/json' \\
     -d '{"model": "runway/gen4.5", "prompt": "A lake at dawn", "seconds": "2"}'
+  curl -X POST ${apiUrl}/v1/images/generations -H 'Content-Type: application/json' \\
+    -d '{"model": "runware/runware:101@1", "prompt": "A lake at dawn", "size": "512x512"}'
   ${apiUrl}/docs
 Ctrl-C ends it.`)
 

@@ -53,7 +53,8 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
   try {
     const redis = await openRedis(closers)
     const storage = await openStorageUrl(options.name)
-    const simulator = process.env['RUNWAY_API_KEY'] ? undefined : await openSimulator(options, closers)
+    const isReal = Boolean(process.env['RUNWAY_API_KEY'] || process.env['RUNWARE_API_KEY'])
+    const simulator = isReal ? undefined : await openSimulator(options, closers)
     const webhookSecret = process.env['WEBHOOK_SECRET'] || `whsec_${randomBytes(32).toString('base64')}`
     const apiKey = process.env.ADMIN_API_KEY || `gq_local_${randomBytes(16).toString('hex')}`
     const port = options.port ?? (await freePort())
@@ -72,6 +73,10 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
       ...(simulator && {
         RUNWAY_API_KEY: simulator.runway.keys[0],
         RUNWAY_BASE_URL: simulator.runway.url,
+        RUNWARE_API_KEY: simulator.runware.keys[0],
+        RUNWARE_BASE_URL: simulator.runware.url,
+        // Only a vendor on this machine can call back here.
+        HOOK_SECRET: randomBytes(24).toString('hex'),
         SPEED: String(options.speed),
       }),
     }
@@ -85,8 +90,8 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
     broken.catch(() => {})
     await Promise.race([untilReady(apiUrl), broken])
     const vendor = simulator
-      ? `simulator, ${options.speed} times as fast (set RUNWAY_API_KEY for the real one)`
-      : 'Runway'
+      ? `Runway and Runware simulated, ${options.speed} times as fast (set RUNWAY_API_KEY or RUNWARE_API_KEY for the real ones)`
+      : 'those whose keys are set'
     return { apiUrl, apiKey, webhookSecret, simulator, parts: { redis: redis.name, storage, vendor }, broken, stop }
   } catch (error) {
     await stop()

@@ -21,7 +21,7 @@ function dieAt(point: CrashPoint, here: CrashPoint): void {
 function crashing(point: CrashPoint): Seams {
   return {
     provider: (provider): Provider => ({
-      name: provider.name,
+      ...provider,
       async prepareInput(input, call) {
         dieAt(point, 'before intent')
         return provider.prepareInput(input, call)
@@ -32,12 +32,26 @@ function crashing(point: CrashPoint): Seams {
         dieAt(point, 'after answer')
         return outcome
       },
-      async poll(taskId, call) {
-        const outcome = await provider.poll(taskId, call)
+      ...(provider.submitAndWait && {
+        async submitAndWait(task, call) {
+          dieAt(point, 'before create')
+          const outcome = await provider.submitAndWait?.(task, call)
+          dieAt(point, 'after answer')
+          return outcome ?? { kind: 'unknown', detail: 'cannot be' }
+        },
+      }),
+      async poll(taskId, call, look) {
+        const outcome = await provider.poll(taskId, call, look)
         dieAt(point, 'after poll')
         return outcome
       },
-      cancel: (taskId, call) => provider.cancel(taskId, call),
+      ...(provider.pollMany && {
+        async pollMany(looks, call) {
+          const outcomes = await provider.pollMany?.(looks, call)
+          dieAt(point, 'after poll')
+          return outcomes ?? new Map()
+        },
+      }),
     }),
     storage: (storage): Storage => ({
       put: async (key, body, options) => {

@@ -12,7 +12,7 @@ import { ensureRedisServer } from '../scripts/redis-binary.ts'
 import { type RedisProcess, startRedis } from '../scripts/redis-process.ts'
 
 /** The world runs a hundred times faster than the vendor's: its 5 s between looks are 50 ms. */
-export const SPEED = 100
+const SPEED = 100
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
 export const ADMIN_KEY = 'gq_admin_0123456789abcdef0123456789'
 export const OTHER_TEAM_KEY = 'gq_other_0123456789abcdef0123456789'
@@ -41,6 +41,8 @@ export type House = {
   reviveRedis(): Promise<void>
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Response>
   post(input: NewJobInput): Promise<JobResource>
+  /** The same at Runware: a video, unless it says otherwise. */
+  postRunware(input: NewJobInput): Promise<JobResource>
   get(id: string): Promise<JobResource>
   /** Waits until the job has ended. */
   ended(id: string, timeoutMs?: number): Promise<JobResource>
@@ -51,10 +53,13 @@ export type House = {
   close(): Promise<void>
 }
 
-export type NewJobInput = { prompt?: string; operation?: string; input?: Record<string, unknown> } & Record<
-  string,
-  unknown
->
+type NewJobInput = { prompt?: string; operation?: string; input?: Record<string, unknown> } & Record<string, unknown>
+
+/** What a task of each type needs beside its prompt. */
+const RUNWARE_INPUT: Readonly<Record<string, Record<string, unknown>>> = {
+  videoInference: { model: 'klingai:5@3', duration: 5, width: 1920, height: 1080 },
+  imageInference: { model: 'runware:101@1', width: 512, height: 512 },
+}
 
 /** Tests may keep several; only with the last one gone must nothing be left. */
 let housesOpen = 0
@@ -80,12 +85,15 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     WEBHOOK_SECRET: SECRET,
     RUNWAY_API_KEY: simulator.runway.keys.join(','),
     RUNWAY_BASE_URL: simulator.runway.url,
+    RUNWARE_API_KEY: simulator.runware.keys.join(','),
+    RUNWARE_BASE_URL: simulator.runware.url,
     EGRESS_ALLOW: '127.0.0.0/8',
     ADMIN_API_KEY: ADMIN_KEY,
     API_KEYS: `other=${OTHER_TEAM_KEY}`,
     SPEED: String(SPEED),
     SUBMIT_TIMEOUT_MS: '1000',
     POLL_TIMEOUT_MS: '1000',
+    WAIT_TIMEOUT_MS: '3000',
     PORT: '0',
     HEALTH_PORT: '0',
     ...options.env,
@@ -117,6 +125,9 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
         expect(simulator.violations()).toEqual([])
         for (const [marker, { tasks }] of Object.entries(simulator.runway.ledger().markers)) {
           expect(tasks, `tasks made for ${marker}`).toBeLessThanOrEqual(creates[marker] ?? 1)
+        }
+        for (const [marker, { tasks }] of Object.entries(simulator.runware.ledger().markers)) {
+          expect(tasks, `Runware tasks made for ${marker}`).toBeLessThanOrEqual(1)
         }
       },
       close: async () => {
@@ -167,6 +178,13 @@ function actions(api: RunningApi, simulator: Simulator) {
     if (response.status !== 202) throw new Error(`expected 202, got ${response.status}: ${await response.text()}`)
     return JobResource.parse(await response.json())
   }
+  const postRunware = ({ prompt = 'a lake', operation = 'videoInference', input, ...rest }: NewJobInput) =>
+    post({
+      provider: 'runware',
+      operation,
+      input: input ?? { ...RUNWARE_INPUT[operation], positivePrompt: prompt },
+      ...rest,
+    })
   const ended = async (id: string, timeoutMs = 15_000) => {
     await expect.poll(async () => (await get(id)).completed_at, { timeout: timeoutMs, interval: 25 }).not.toBeNull()
     return get(id)
@@ -184,7 +202,7 @@ function actions(api: RunningApi, simulator: Simulator) {
     const event = JSON.parse(delivery.body.toString()) as { type: string; data: unknown } // verified: ours
     return { type: event.type, data: JobResource.parse(event.data) }
   }
-  return { call, get, post, ended, webhook }
+  return { call, get, post, postRunware, ended, webhook }
 }
 
 /** Servers that still listen and processes that still run because of us. */

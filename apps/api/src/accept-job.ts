@@ -1,16 +1,22 @@
 import { ProblemError } from '@genqueue/contract'
 import { type JobRecord, type NewJob, newJobId, type StoredInput } from '@genqueue/jobs'
 import type { AppDeps } from './app-deps.ts'
+import { withFiles } from './files/with-files.ts'
+import { rememberHook } from './hooks.ts'
 import { coerceForm, type FormShape } from './intake/coerce-form.ts'
-import { readBody } from './intake/read-body.ts'
+import { type Intake, readBody } from './intake/read-body.ts'
+import { problemOf } from './problem-reply.ts'
 import type { ApiContext, Caller } from './route.ts'
+
+/** A request whose files lie in storage, `{"$input": n}` in their places. */
+type TakenIn = { value: unknown; inputs: readonly StoredInput[]; encoding: Intake['encoding'] }
 
 /** How a route makes a job of its body. */
 export type JobDraft = {
   /** What a form's text stands for; a route without it takes JSON alone. */
   formShape?: FormShape
   /** Pure but for what it throws. */
-  draft(value: unknown, inputs: readonly StoredInput[]): Omit<NewJob, 'id' | 'team'>
+  draft(request: TakenIn): Omit<NewJob, 'id' | 'team'>
 }
 
 /**
@@ -29,23 +35,30 @@ export async function acceptJob(
   }
   // Told before a large body is taken in, not after.
   checkRedis()
-  const { headers } = c.req.raw
+  const { headers, signal } = c.req.raw
   if (!formShape && headers.get('content-type')?.toLowerCase().startsWith('multipart/')) {
     throw new ProblemError('unsupported_media_type', 'Send the body as application/json; files go in as data URIs')
   }
   const id = newJobId(now())
-  const body = await readBody(c.req.raw, { storage, jobId: id, limits: config.limits, signal: c.req.raw.signal })
+  const keyOf = (index: number, extension: string) => `inputs/${id}/${index}.${extension}`
+  const body = await readBody(c.req.raw, { storage, keyOf, limits: config.limits, signal })
   let job: Omit<NewJob, 'id' | 'team'>
   try {
-    job = draft(body.encoding === 'form' && formShape ? coerceForm(body.value, formShape) : body.value, body.inputs)
+    const value = body.encoding === 'form' && formShape ? coerceForm(body.value, formShape) : body.value
+    job = draft({ ...(await withFiles(value, body.inputs, caller.team, deps.files)), encoding: body.encoding })
     checkRedis()
   } catch (error) {
     await body.discard()
     throw error
   }
   // Whatever fails here may have failed after Redis took the job: its inputs stay.
-  const outcome = await jobs.accept({ ...job, id, team: caller.team })
-  if (outcome.kind === 'created') return { job: outcome.job, isReplay: false }
+  const outcome = await jobs.accept({ ...job, id, team: caller.team }).catch((error: unknown) => {
+    throw job.idempotency ? error : unknownFate(error)
+  })
+  if (outcome.kind === 'created') {
+    rememberHook(outcome.job, deps)
+    return { job: outcome.job, isReplay: false }
+  }
   await body.discard()
   if (outcome.kind === 'conflict') {
     throw new ProblemError(
@@ -57,6 +70,14 @@ export async function acceptJob(
   const earlier = await jobs.get(outcome.id)
   if (!earlier) throw new ProblemError('not_found', 'The job made with this idempotency key has been deleted')
   return { job: earlier, isReplay: true }
+}
+
+/** Sent again by an SDK on its own, a request without a key could be paid for twice. */
+function unknownFate(cause: unknown): unknown {
+  if (problemOf(cause).code !== 'unavailable') return cause
+  const message =
+    'It is not known whether the job was accepted. Look for it among the jobs before you send it again, or send an Idempotency-Key'
+  return new ProblemError('unavailable', message, { headers: { 'x-should-retry': 'false' }, cause })
 }
 
 export const REPLAYED = { 'idempotent-replayed': 'true' }

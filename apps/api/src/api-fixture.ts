@@ -23,7 +23,7 @@ export async function openRedis(options: { port?: number; dir?: string; appendon
 }
 
 /** The API on a free port with a Redis and a folder of its own; no worker: tests move jobs on themselves. */
-export async function openApi(env: Record<string, string> = {}) {
+export async function openApi(env: Record<string, string> = {}, log = pino({ level: 'silent' })) {
   const server = await openRedis()
   const folder = await mkdtemp(join(tmpdir(), 'genqueue-api-'))
   const config = parseConfig({
@@ -36,7 +36,7 @@ export async function openApi(env: Record<string, string> = {}) {
     API_KEYS: `other=${OTHER_KEY}`,
     ...env,
   })
-  const api = await startApi(config, pino({ level: 'silent' }))
+  const api = await startApi(config, log)
   const redis = new Redis(server.url)
   redis.on('error', () => {})
   const keys = createKeys(config.keyPrefix)
@@ -44,7 +44,7 @@ export async function openApi(env: Record<string, string> = {}) {
   const jobs = new Jobs({ redis, queues, keys, publicUrl: api.url })
   const reconcileAfter = { submitMs: 1_000, pollMs: 1_000, copyMs: 1_000 }
   const submissions = new Submissions({ redis, keys, reconcileAfter })
-  const schedule = new PollSchedule({ redis, keys, provider: 'runway' })
+  const scheduleOf = ({ provider }: JobRecord) => new PollSchedule({ redis, keys, provider })
   const storage = openStorage(config.storageUrl, config.s3)
 
   const get = async (id: string): Promise<JobRecord> => {
@@ -76,6 +76,7 @@ export async function openApi(env: Record<string, string> = {}) {
     submit,
     /** The vendor said this of the submitted job. */
     async poll(id: string, upstreamStatus: string, progress?: number) {
+      const schedule = scheduleOf(await get(id))
       const { tasks } = await schedule.lease(100, 5_000)
       const task = tasks.find((each) => each.id === id)
       if (!task) throw new Error(`job ${id} is not due`)
@@ -91,7 +92,7 @@ export async function openApi(env: Record<string, string> = {}) {
         const { bytes, sha256 } = await storage.put(key, once(content), { contentType, maxBytes: content.length })
         outputs.push({ index, key, bytes, sha256, contentType })
       }
-      const { tasks } = await schedule.lease(100, 5_000)
+      const { tasks } = await scheduleOf(await get(id)).lease(100, 5_000)
       const lease = tasks.find((each) => each.id === id)?.lease
       const job = await get(id)
       if (job.status !== 'submitted' || lease === undefined) throw new Error('expected a submitted job that is due')

@@ -4,17 +4,32 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Authenticate } from './authenticate.ts'
 import type { ApiConfig } from './config.ts'
+import type { StoredFiles } from './files/stored-files.ts'
 import type { Readiness } from './readiness.ts'
+import type { EndWaits } from './wait-for-end.ts'
 
 /** Everything the routes work with; `server.ts` opens it, tests may too. */
 export type AppDeps = {
-  config: Pick<ApiConfig, 'egress' | 'jobDefaults' | 'limits' | 'pollAfterMs' | 'presignSeconds'>
+  config: Pick<
+    ApiConfig,
+    | 'egress'
+    | 'fileRetentionMs'
+    | 'hookSecret'
+    | 'imageWaitMs'
+    | 'jobDefaults'
+    | 'limits'
+    | 'pollAfterMs'
+    | 'presignSeconds'
+    | 'publicUrl'
+  >
   /** Where callers reach this API; stands in URLs we hand out. */
   publicUrl: string
   jobs: Jobs
   redis: Redis
   keys: Keys
   storage: Storage
+  files: StoredFiles
+  waits: EndWaits
   authenticate: Authenticate
   readiness: Readiness
   log: Logger

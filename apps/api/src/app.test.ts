@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { type OpenApi, openApi, VIDEO } from './api-fixture.ts'
 import { createApp } from './app.ts'
 import { createAuthenticate } from './authenticate.ts'
+import { StoredFiles } from './files/stored-files.ts'
+import { EndWaits } from './wait-for-end.ts'
 
 let house: OpenApi
 const lines: string[] = []
@@ -17,13 +19,16 @@ afterAll(() => house.close())
 
 function appOf(house: OpenApi, parts: Partial<Parameters<typeof createApp>[0]> = {}) {
   const { config, redis, keys, storage } = house
+  const jobs = new Jobs({ redis, queues: openQueues(redis, keys), keys, publicUrl: 'https://queue.example' })
   return createApp({
     config,
     publicUrl: 'https://queue.example',
-    jobs: new Jobs({ redis, queues: openQueues(redis, keys), keys, publicUrl: 'https://queue.example' }),
+    jobs,
     redis,
     keys,
     storage,
+    files: new StoredFiles({ redis, prefix: keys.prefix }),
+    waits: new EndWaits({ jobs, ended: { isHearing: true, listen: () => () => undefined } }),
     authenticate: createAuthenticate([], { allowKeyless: true }),
     readiness: async () => ({ isReady: true, checks: {}, warnings: [] }),
     log,

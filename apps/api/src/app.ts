@@ -5,6 +5,9 @@ import { endpoint, requestIdOf } from './endpoint.ts'
 import { type ErrorShape, problemOf, problemReply } from './problem-reply.ts'
 import { toResponse } from './reply.ts'
 import type { ApiContext, Route } from './route.ts'
+import { fileRoutes } from './routes/files.ts'
+import { hookRoutes } from './routes/hooks.ts'
+import { imageRoutes } from './routes/images.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { insteadOf } from './routes/not-offered.ts'
 import { operationRoutes } from './routes/operations.ts'
@@ -14,7 +17,8 @@ const METHODS = ['GET', 'POST', 'DELETE'] as const
 
 /** The API as a function from request to response: no port, no connection, no timer. */
 export function createApp(deps: AppDeps) {
-  const routes: Route[] = [...videoRoutes(deps), ...jobRoutes(deps)]
+  const routes: Route[] = [...videoRoutes(deps), ...imageRoutes(deps), ...fileRoutes(deps), ...jobRoutes(deps)]
+  routes.push(...hookRoutes(deps))
   routes.push(...operationRoutes(deps, () => routes))
 
   const app = new Hono<{ Bindings: ApiContext['env'] }>()
@@ -43,7 +47,7 @@ export function createApp(deps: AppDeps) {
       },
       deps,
     )
-  const unknownVideo = unknown('openai')
+  const unknownOpenai = unknown('openai')
   const unknownOther = unknown('problem')
   // Behind every endpoint's own handling: an answer that could not even be put together.
   app.onError((error, c) => {
@@ -51,6 +55,6 @@ export function createApp(deps: AppDeps) {
     const requestId = requestIdOf(c)
     return toResponse(problemReply(problemOf(error), 'problem', requestId), requestId)
   })
-  app.notFound((c) => (/^\/v1\/videos(\/|$)/.test(c.req.path) ? unknownVideo(c) : unknownOther(c)))
+  app.notFound((c) => (/^\/v1\/(videos|images|files)(\/|$)/.test(c.req.path) ? unknownOpenai(c) : unknownOther(c)))
   return app
 }

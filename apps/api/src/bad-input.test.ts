@@ -52,7 +52,7 @@ describe('POST /v1/videos', () => {
       { status: 400, code: 'invalid_model', param: 'model', says: /runway\// },
     ],
     ['an unknown provider', video({ model: 'acme/x' }), { status: 400, code: 'invalid_model', param: 'model' }],
-    ['runware', video({ model: 'runware/x' }), { status: 400, code: 'not_supported', param: 'model' }],
+    ['no model of a provider', video({ model: 'runware/' }), { status: 400, code: 'invalid_model', param: 'model' }],
     ['a number as model', video({ model: 4 }), { status: 400, code: 'invalid_model', param: 'model', says: /string/ }],
     ['a bad size', video({ size: 'huge' }), { status: 400, code: 'invalid_size', param: 'size', says: /1280x720/ }],
     ['a wrong size', video({ size: '1x1' }), { status: 400, code: 'invalid_size', param: 'size', says: /offers/ }],
@@ -96,9 +96,9 @@ describe('POST /v1/videos', () => {
     ],
     ['words as image', image('a.png'), { status: 400, code: 'invalid_input_reference', param: 'input_reference' }],
     [
-      'a file id',
+      'a file id of nobody',
       image({ file_id: 'file-1' }),
-      { status: 400, code: 'not_supported', param: 'input_reference[file_id]', says: /id/ },
+      { status: 404, code: 'not_found', param: 'input_reference[file_id]', says: /id/ },
     ],
     [
       'a private video',
@@ -180,7 +180,23 @@ test('what the video API has and no provider does is refused in a sentence', asy
 })
 
 test.each<[string, object, Wanted]>([
-  ['runware', { provider: 'runware' }, { status: 400, code: 'not_supported', param: 'provider' }],
+  [
+    "another provider's operation",
+    { provider: 'runware' },
+    { status: 400, code: 'invalid_operation', param: 'operation', says: /imageInference/ },
+  ],
+  ...Object.entries({
+    taskUUID: 'a',
+    taskType: 'caption',
+    webhookURL: 'https://hooks.example.com/',
+    deliveryMethod: 'sync',
+    includeCost: false,
+    outputType: 'base64Data',
+  }).map(([field, value]): [string, object, Wanted] => [
+    `${field} of Runware`,
+    { provider: 'runware', operation: 'imageInference', input: { model: 'a:1@1', [field]: value } },
+    { status: 400, code: 'not_supported', param: `input[${field}]`, says: /Leave it out/ },
+  ]),
   [
     'an unknown provider',
     { provider: 'acme' },

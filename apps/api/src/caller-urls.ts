@@ -3,7 +3,21 @@ import { checkUrl, EgressError, type EgressPolicy } from '@genqueue/egress'
 import { paramOf } from './invalid-request.ts'
 
 /** Words for people and machines alike, never media: a prompt may begin with an address. */
-const PROSE = new Set(['prompt', 'promptText', 'negative_prompt', 'negativePrompt', 'text', 'metadata', 'webhook_url'])
+const PROSE = new Set([
+  'prompt',
+  'promptText',
+  'positivePrompt',
+  'negative_prompt',
+  'negativePrompt',
+  'text',
+  'metadata',
+  'webhook_url',
+])
+
+/** Whether what stands under this name is for reading and never media. */
+export function isProse(name: string): boolean {
+  return PROSE.has(name)
+}
 
 /** The webhook's address as it will be called. Names are resolved, and judged again, when it is. */
 export function checkWebhookUrl(url: string | undefined, policy: EgressPolicy): void {

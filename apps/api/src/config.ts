@@ -41,6 +41,12 @@ const Env = z.object({
   MAX_FILE_MB: z.coerce.number().min(0.01).max(5120).default(200),
   POLL_AFTER_MS: z.coerce.number().int().min(100).max(60_000).default(2_000),
   PRESIGN_SECONDS: seconds(604_800).default(3_600),
+  IMAGE_WAIT_SECONDS: seconds(600).default(120),
+  FILE_RETENTION_DAYS: z.coerce.number().min(0.001).max(365).default(30),
+  HOOK_SECRET: z
+    .string()
+    .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
+    .optional(),
   SHUTDOWN_GRACE_SECONDS: seconds(600).default(20),
 })
 
@@ -114,6 +120,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     limits: limitsOf(vars),
     pollAfterMs: vars.POLL_AFTER_MS,
     presignSeconds: vars.PRESIGN_SECONDS,
+    imageWaitMs: vars.IMAGE_WAIT_SECONDS * 1000,
+    fileRetentionMs: Math.round(vars.FILE_RETENTION_DAYS * 86_400_000),
+    hookSecret: vars.HOOK_SECRET === undefined ? undefined : new Secret(vars.HOOK_SECRET),
     shutdownGraceMs: vars.SHUTDOWN_GRACE_SECONDS * 1000,
   }
 }

@@ -8,6 +8,10 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
   size: 'invalid_size',
   seconds: 'invalid_seconds',
   input_reference: 'invalid_input_reference',
+  image: 'invalid_input_reference',
+  images: 'invalid_input_reference',
+  mask: 'invalid_input_reference',
+  reference_images: 'invalid_input_reference',
   webhook_url: 'invalid_url',
   idempotency_key: 'invalid_idempotency_key',
 }

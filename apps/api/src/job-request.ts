@@ -5,7 +5,13 @@ import type { ApiConfig } from './config.ts'
 /** What a job keeps of its request: the vendor's body, what is shown of it, and the caller's options over our defaults. */
 export function jobRequest(
   options: JobOptions,
-  work: { body: JobRequest['body']; display: JobRequest['display']; inputs: readonly StoredInput[] },
+  work: {
+    body: JobRequest['body']
+    display: JobRequest['display']
+    inputs: readonly StoredInput[]
+    waits?: boolean
+    results?: number | undefined
+  },
   defaults: ApiConfig['jobDefaults'],
   nowMs: number,
 ): JobRequest {
@@ -27,8 +33,16 @@ export function jobRequest(
         }
       : defaults.deadlines,
     retentionMs: retention_seconds ? retention_seconds * 1000 : defaults.retentionMs,
+    ...(work.waits && { waits: true }),
+    ...(work.results !== undefined && { results: work.results }),
     ...(webhook_url !== undefined && { webhookUrl: webhook_url }),
     ...(priority !== undefined && { priority }),
     ...(delay_seconds && { notBeforeMs: nowMs + delay_seconds * 1000 }),
   }
+}
+
+/** How many results a vendor's own body asks for, where it names a number. */
+export function resultsOf({ numberResults, promptVersions }: JobRequest['body']): number | undefined {
+  const count = numberResults ?? promptVersions
+  return typeof count === 'number' && Number.isInteger(count) && count > 0 ? count : undefined
 }

@@ -1,6 +1,11 @@
 import {
+  CreateImageRequest,
   CreateJobRequest,
   CreateVideoRequest,
+  FileList,
+  FileObject,
+  ImagesResponse,
+  JobErrorCode,
   JobList,
   JobResource,
   PROBLEMS,
@@ -36,11 +41,21 @@ export type OpenapiDocument = {
 }
 
 const CODE = z.enum(Object.keys(PROBLEMS) as [string, ...string[]]) // the codes of a const object
+const OPENAI_CODE = z.enum([...CODE.options, ...JobErrorCode.options])
 const ERROR_SCHEMAS: Readonly<Record<ErrorShape, { type: string; schema: z.ZodType }>> = {
   openai: {
     type: 'application/json',
     schema: z.object({
-      error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: CODE }),
+      error: z.object({
+        message: z.string(),
+        type: z.string(),
+        param: z.string().nullable(),
+        code: OPENAI_CODE,
+        job_id: z.string().optional().meta({ description: 'On the image routes, once there is a job' }),
+        retryable: z.boolean().optional(),
+        provider_code: z.string().nullish(),
+        provider_message: z.string().nullish(),
+      }),
     }),
   },
   problem: {
@@ -107,6 +122,7 @@ function operationOf({ summary, tag, answers, errors, isPublic, body, ...route }
 
 function bodyContent({ schema, multipart }: NonNullable<Route['body']>) {
   const content = { schema: jsonSchema(schema, 'input') }
+  if (multipart === 'only') return { 'multipart/form-data': content }
   return multipart ? { 'application/json': content, 'multipart/form-data': content } : { 'application/json': content }
 }
 
@@ -154,6 +170,10 @@ const NAMED: ReadonlyMap<z.ZodType, { name: string; io: 'input' | 'output' }> = 
   [CreateVideoRequest, { name: 'CreateVideoRequest', io: 'input' }],
   [Video, { name: 'Video', io: 'output' }],
   [VideoList, { name: 'VideoList', io: 'output' }],
+  [CreateImageRequest, { name: 'CreateImageRequest', io: 'input' }],
+  [ImagesResponse, { name: 'Images', io: 'output' }],
+  [FileObject, { name: 'File', io: 'output' }],
+  [FileList, { name: 'FileList', io: 'output' }],
   [CreateJobRequest, { name: 'CreateJobRequest', io: 'input' }],
   [JobResource, { name: 'Job', io: 'output' }],
   [JobList, { name: 'JobList', io: 'output' }],

@@ -35,7 +35,8 @@ function retryHeaders(status: number): Record<string, string> {
   return {}
 }
 
-function openaiType(status: number): string {
+/** OpenAI's word for a kind of error. */
+export function openaiType(status: number): string {
   if (status === 401) return 'authentication_error'
   if (status === 403) return 'permission_error'
   if (status === 429) return 'rate_limit_error'

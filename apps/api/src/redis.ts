@@ -18,6 +18,8 @@ export function createRedis(url: Secret): Redis {
     autoResendUnfulfilledCommands: false,
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    // How often a Redis that loads its file is asked whether it is done.
+    maxLoadingRetryTime: 100,
     retryStrategy: (attempt) => Math.min(50 * attempt, 200),
     // After a failover the old primary answers READONLY: look for the new one.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),

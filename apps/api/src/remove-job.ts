@@ -16,7 +16,7 @@ export async function removeJob(
     const current = await jobs.get(job.id)
     return current ? removeJob(current, { jobs, storage }) : 'removed'
   }
-  const files = [...outputsOf(job), ...job.request.inputs]
+  const files = [...outputsOf(job), ...job.request.inputs.filter(({ kept }) => !kept)]
   await Promise.all(files.map(({ key }) => storage.delete(key)))
   await jobs.remove(job)
   return 'removed'

@@ -14,12 +14,13 @@ export type Route = {
   method: 'GET' | 'POST' | 'DELETE'
   path: string
   summary: string
-  tag: 'Videos' | 'Jobs' | 'Operations'
+  tag: 'Videos' | 'Images' | 'Files' | 'Jobs' | 'Operations'
   errors: ErrorShape
   isPublic?: boolean
   query?: z.ZodObject
   headers?: Readonly<Record<string, string>>
-  body?: { schema: z.ZodType; multipart: boolean }
+  /** `multipart`: whether a form is taken beside JSON, or instead of it. */
+  body?: { schema: z.ZodType; multipart: boolean | 'only' }
   answers: Readonly<Record<number, { description: string; schema?: z.ZodType; content?: string }>>
   handle(c: ApiContext, caller: Caller): Reply | Promise<Reply>
 }

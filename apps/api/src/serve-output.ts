@@ -15,19 +15,27 @@ export const CONTENT_ANSWERS: Route['answers'] = {
   416: { description: 'The range is outside the file' },
 }
 
-/**
- * A generated file: a redirect to the bucket where it can sign one, otherwise the bytes, whole or one range of them.
- * HEAD is answered here in any case, because a signed URL is good for GET alone.
- */
+/** A generated file of the job. */
 export async function serveOutput(
   c: ApiContext,
-  { storage, config }: AppDeps,
+  deps: AppDeps,
   job: JobRecord,
   choose: () => Output | undefined,
 ): Promise<Reply> {
   const output = outputOf(job, choose)
-  const gone = new ProblemError('output_gone', 'The file has been deleted from the bucket')
   const filename = `${job.id}-${output.index}.${output.key.split('.').at(-1)}`
+  return serveObject(c, deps, { ...output, filename })
+}
+
+type Served = Pick<Output, 'key' | 'bytes' | 'sha256' | 'contentType'> & { filename: string }
+
+/**
+ * A file of ours: a redirect to the bucket where it can sign one, otherwise the bytes, whole or one range of them.
+ * HEAD is answered here in any case, because a signed URL is good for GET alone.
+ */
+export async function serveObject(c: ApiContext, { storage, config }: AppDeps, output: Served): Promise<Reply> {
+  const { filename } = output
+  const gone = new ProblemError('output_gone', 'The file has been deleted from the bucket')
   const isHead = c.req.method === 'HEAD'
   const location = isHead
     ? undefined
@@ -42,7 +50,7 @@ export async function serveOutput(
   }
   const headers = {
     'content-type': output.contentType,
-    'content-disposition': `attachment; filename="${filename}"`,
+    'content-disposition': `attachment; filename="${asciiOf(filename)}"`,
     'accept-ranges': 'bytes',
     etag: `"${output.sha256}"`,
   }
@@ -65,6 +73,11 @@ export async function serveOutput(
     },
     body,
   }
+}
+
+// The name may be a caller's own, and a header is no place for quotes or other alphabets.
+function asciiOf(filename: string): string {
+  return filename.replace(/[^\x20-\x7e]|["\\]/g, '_')
 }
 
 function outputOf(job: JobRecord, choose: () => Output | undefined): Output {

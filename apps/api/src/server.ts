@@ -6,8 +6,12 @@ import type { Logger } from 'pino'
 import { createApp } from './app.ts'
 import { createAuthenticate } from './authenticate.ts'
 import type { ApiConfig } from './config.ts'
+import { EndedJobs } from './ended-jobs.ts'
+import { StoredFiles } from './files/stored-files.ts'
+import { sweepFiles } from './files/sweep-files.ts'
 import { createReadiness } from './readiness.ts'
 import { createRedis } from './redis.ts'
+import { EndWaits } from './wait-for-end.ts'
 
 const SERVER_OPTIONS = {
   // 200 MB over 3 Mbit/s; intake gives up on a silent sender long before.
@@ -33,6 +37,11 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   watch(redis, log)
   await redis.connect().catch(() => undefined)
   const queues = openQueues(redis, keys)
+  // A connection that listens can do nothing else.
+  const ended = new EndedJobs({ redis: createRedis(config.redisUrl), channel: keys.ended })
+  ended.start()
+  const files = new StoredFiles({ redis, prefix: keys.prefix })
+  const stopSweeping = sweepFiles({ files, storage, log })
 
   // The port may be any free one, so where callers reach us is known only after listening; the app comes with it.
   let app: ReturnType<typeof createApp> | undefined
@@ -41,15 +50,20 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
     serverOptions: SERVER_OPTIONS,
   }) as Server // node:http is what it makes unless another createServer is given
   const port = await listen(server, config).catch(async (error: unknown) => {
+    ended.close()
+    await stopSweeping()
     redis.disconnect()
     await storage.close()
     throw error
   })
   const publicUrl = config.publicUrl ?? `http://localhost:${port}`
+  const jobs = new Jobs({ redis, queues, keys, publicUrl })
   app = createApp({
     config,
     publicUrl,
-    jobs: new Jobs({ redis, queues, keys, publicUrl }),
+    jobs,
+    files,
+    waits: new EndWaits({ jobs, ended }),
     redis,
     keys,
     storage,
@@ -73,6 +87,8 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   const close = async () => {
     closing.abort()
     await drain(server, config.shutdownGraceMs)
+    ended.close()
+    await stopSweeping()
     await queues.close().catch((err: unknown) => log.warn({ err }, 'closing the queues failed'))
     await redis.quit().catch(() => redis.disconnect())
     await storage.close()

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isTerminal, type JobId } from '@genqueue/contract'
 import type { JobRecord, Jobs } from '@genqueue/jobs'
+import type { EndedJobs } from './ended-jobs.ts'
 
-const FIRST_LOOK_MS = 50
-const SLOWEST_LOOK_MS = 500
+/** How long the word that a job has ended is trusted to come; then the record is read all the same. */
+const SAFETY_LOOK_MS = 5_000
+const DEAF_LOOK_MS = 500
 const MAX_WAIT_SECONDS = 60
-/** Each waiting request reads its job twice a second: this many cost Redis no more than a thousand reads a second. */
-const MAX_WAITING = 500
+/** A waiting request costs memory only, and a read now and then. */
+const MAX_WAITING = 2_000
 
 /** Seconds of `Prefer: wait=N` (RFC 7240), at most 60; undefined without it, and where it makes no sense. */
 export function preferredWait(prefer: string | null): number | undefined {
@@ -14,33 +16,57 @@ export function preferredWait(prefer: string | null): number | undefined {
   return seconds === undefined || Number(seconds) === 0 ? undefined : Math.min(Number(seconds), MAX_WAIT_SECONDS)
 }
 
-export type WaitForEnd = (
-  id: JobId,
-  options: { timeoutMs: number; signals: readonly AbortSignal[] },
-) => Promise<JobRecord | undefined>
+/** Whether the caller would rather have the job than wait for it (RFC 7240). */
+export function prefersAsync(prefer: string | null): boolean {
+  return /(?:^|[,;\s])respond-async\s*(?:$|[,;])/i.test(prefer ?? '')
+}
 
-/**
- * Looks at a job until it has ended, the time is over or a signal aborts, and answers with what it saw last. Undefined
- * when it saw nothing: too many are waiting, or the job is gone, or Redis is.
- */
-export function createWaitForEnd(jobs: Jobs): WaitForEnd {
-  let waiting = 0
-  return async (id, { timeoutMs, signals }) => {
-    if (waiting >= MAX_WAITING) return undefined
-    waiting += 1
+export type WaitOptions = { timeoutMs: number; signals: readonly AbortSignal[] }
+
+/** The requests of this process that wait for a job. */
+export class EndWaits {
+  readonly #jobs: Pick<Jobs, 'get'>
+  readonly #ended: Pick<EndedJobs, 'listen' | 'isHearing'>
+  #waiting = 0
+
+  constructor({ jobs, ended }: { jobs: Pick<Jobs, 'get'>; ended: Pick<EndedJobs, 'listen' | 'isHearing'> }) {
+    this.#jobs = jobs
+    this.#ended = ended
+  }
+
+  get isFull(): boolean {
+    return this.#waiting >= MAX_WAITING
+  }
+
+  /**
+   * Answers when the job has ended or is gone, the time is over or a signal aborts, with what was seen last. Undefined
+   * when nothing was: too many are waiting, or Redis is away. Never rejects: the job was accepted, so neither the end of
+   * the wait nor an outage makes the answer an error.
+   */
+  async wait(id: JobId, { timeoutMs, signals }: WaitOptions): Promise<JobRecord | undefined> {
+    if (this.isFull) return undefined
+    this.#waiting += 1
     const signal = AbortSignal.any([...signals, AbortSignal.timeout(timeoutMs)])
-    let seen: JobRecord | undefined
     try {
-      for (let delayMs = FIRST_LOOK_MS; ; delayMs = Math.min(SLOWEST_LOOK_MS, delayMs * 1.5)) {
-        seen = await jobs.get(id)
-        if (!seen || isTerminal(seen.status) || signal.aborted) return seen
-        await sleep(delayMs, undefined, { signal })
+      let seen: JobRecord | undefined
+      for (;;) {
+        const bell = new AbortController()
+        // Before the record is read, so that no end falls between.
+        const stopListening = this.#ended.listen(id, () => bell.abort())
+        try {
+          const found = await this.#jobs.get(id).catch(() => 'unknown' as const)
+          if (found === undefined) return seen
+          if (found !== 'unknown') seen = found
+          if ((seen && isTerminal(seen.status)) || signal.aborted) return seen
+          const lookAgainMs = this.#ended.isHearing ? SAFETY_LOOK_MS : DEAF_LOOK_MS
+          const stop = AbortSignal.any([signal, bell.signal])
+          await sleep(lookAgainMs, undefined, { signal: stop }).catch(() => undefined)
+        } finally {
+          stopListening()
+        }
       }
-    } catch {
-      // The job was accepted: neither the end of the wait nor Redis going away makes the answer an error.
-      return seen
     } finally {
-      waiting -= 1
+      this.#waiting -= 1
     }
   }
 }

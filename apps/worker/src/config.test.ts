@@ -29,6 +29,9 @@ describe('the environment of a worker', () => {
     ['RUNWAY_API_KEY', 'key_a,,key_b'],
     ['RUNWAY_API_KEY', 'key_a@-1'],
     ['RUNWAY_API_KEY', 'key_a@much'],
+    ['RUNWARE_API_KEY', ',key'],
+    ['RUNWARE_BASE_URL', 'api.runware.ai'],
+    ['WAIT_CONCURRENCY', '0'],
     ['KEY_PREFIX', 'gq'],
     ['PUBLIC_URL', 'queue.example'],
     ['EGRESS_ALLOW', '10.0.0.0/99'],
@@ -44,7 +47,7 @@ describe('the environment of a worker', () => {
     const message = faultOf({ [name]: value })
     expect(message).toContain('The worker cannot start')
     expect(message).toMatch(new RegExp(`^ {2}${name}: \\S`, 'm'))
-    if (name === 'RUNWAY_API_KEY' || name === 'WEBHOOK_SECRET') expect(message).not.toContain(value ?? '-')
+    if (name.endsWith('_API_KEY') || name === 'WEBHOOK_SECRET') expect(message).not.toContain(value ?? '-')
   })
 
   test('names every variable at fault at once', () => {

@@ -51,18 +51,27 @@ const Env = z.object({
   S3_FORCE_PATH_STYLE: z.stringbool().optional(),
   AWS_REGION: z.string().optional(),
   WEBHOOK_SECRET: WebhookSecrets,
+  HOOK_SECRET: z
+    .string()
+    .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
+    .transform((secret) => new Secret(secret))
+    .optional(),
   RUNWAY_API_KEY: ProviderKeys.optional(),
   RUNWAY_BASE_URL: z.url({ protocol: /^https?$/ }).default('https://api.dev.runwayml.com'),
+  RUNWARE_API_KEY: ProviderKeys.optional(),
+  RUNWARE_BASE_URL: z.url({ protocol: /^https?$/ }).default('https://api.runware.ai/v1'),
   EGRESS_ALLOW: Cidrs.default([]),
   OUTPUT_HOSTS: z
     .string()
     .transform((text) => text.split(',').map((host) => host.trim()))
     .optional(),
   SUBMIT_CONCURRENCY: Count.default(16),
+  WAIT_CONCURRENCY: Count.default(64),
   POLL_CONCURRENCY: Count.default(128),
   COPY_CONCURRENCY: Count.default(8),
   NOTIFY_CONCURRENCY: Count.default(64),
   SUBMIT_TIMEOUT_MS: Milliseconds.default(60_000),
+  WAIT_TIMEOUT_MS: Milliseconds.default(120_000),
   POLL_TIMEOUT_MS: Milliseconds.default(5_000),
   COPY_TIMEOUT_MS: Milliseconds.default(1_800_000),
   COPY_DEADLINE_MS: Milliseconds.default(6 * 3_600_000),

@@ -15,6 +15,7 @@ const FILES = [
   ['image/png', media('output.png')],
   ['image/jpeg', media('output.jpg')],
   ['audio/wav', media('output.wav')],
+  ['model/gltf-binary', media('output.glb')],
 ] as const
 
 async function* of(...chunks: Uint8Array[]) {
@@ -76,6 +77,15 @@ describe.each(FILES)('%s', (contentType, file) => {
     expect((await check(contentType, of(...bytes))).whole).toBe(true)
     expect((await check(contentType, of(...bytes.slice(0, file.length / 2)))).whole).toBe(false)
   })
+})
+
+test('a drawing is whole with its end tag, however it is cut into chunks, and with remarks after it', async () => {
+  const drawing = media('output.svg').toString().trimEnd()
+  for (let cut = 0; cut <= drawing.length; cut += 1) {
+    const halves = [Buffer.from(drawing.slice(0, cut)), Buffer.from(drawing.slice(cut))] as const
+    expect((await check('image/svg+xml', of(...halves, Buffer.from('<!-- remark -->')))).whole).toBe(true)
+    expect((await check('image/svg+xml', of(halves[0]))).whole).toBe(cut === drawing.length)
+  }
 })
 
 describe('an MP4', () => {

@@ -10,8 +10,9 @@ const IEND = Buffer.from('0000000049454e44ae426082', 'hex')
 
 /**
  * Passes the bytes of a file on and, at their end, proves that its container is whole: every MP4 box is complete and
- * `moov` and `mdat` are there, a PNG has its IEND, a JPEG its EOI, a RIFF its declared size. A transfer that was cut looks fine to
- * HTTP where the server does not say how long it would have been. Other types pass.
+ * `moov` and `mdat` are there, a PNG has its IEND, a JPEG its EOI, a RIFF and a GLB their declared size, an SVG its end
+ * tag. A transfer that was cut looks fine to HTTP where the server does not say how long it would have been. Other types
+ * pass.
  */
 export async function* checkContainer(
   body: AsyncIterable<Uint8Array>,
@@ -32,6 +33,8 @@ const CHECKS: readonly (readonly [RegExp, () => Check])[] = [
   [/^image\/png$/, () => tail((end) => end.includes(IEND))],
   [/^image\/jpeg$/, () => tail((end) => end.includes(EOI))],
   [/^(image\/webp|audio\/(wav|x-wav|wave))$/, riffSize],
+  [/^model\/gltf-binary$/, glbSize],
+  [/^image\/svg\+xml$/, svgEnd],
 ]
 
 function tail(isEnd: (end: Buffer) => boolean): Check {
@@ -55,6 +58,33 @@ function riffSize(): Check {
     // Streaming encoders leave 0 or all ones where they did not know the size.
     isWhole: () =>
       head.length === 8 && ([0, 0xffffffff].includes(head.readUInt32LE(4)) || bytes >= head.readUInt32LE(4) + 8),
+  }
+}
+
+/** Magic, version, and the length of the whole file. */
+function glbSize(): Check {
+  let head = Buffer.alloc(0)
+  let bytes = 0
+  return {
+    update(chunk) {
+      if (head.length < 12) head = Buffer.concat([head, chunk.subarray(0, 12 - head.length)])
+      bytes += chunk.length
+    },
+    isWhole: () => head.length === 12 && bytes >= head.readUInt32LE(8),
+  }
+}
+
+/** The end tag of the drawing; remarks may follow. */
+function svgEnd(): Check {
+  let overlap = ''
+  let isThere = false
+  return {
+    update(chunk) {
+      const text = overlap + Buffer.from(chunk).toString('latin1')
+      isThere ||= text.includes('</svg>')
+      overlap = text.slice(-5)
+    },
+    isWhole: () => isThere,
   }
 }
 

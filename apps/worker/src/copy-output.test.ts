@@ -15,6 +15,8 @@ const HEAD = Buffer.concat([
   Buffer.from('\0\0\0\x01mdat\0\0\x01\0\0\0\0\0', 'latin1'),
 ])
 
+const FILM = { operation: 'text_to_video', kind: 'video' } as const
+
 let simulator: Simulator
 let storage: Storage
 beforeAll(async () => {
@@ -54,7 +56,7 @@ async function copyFrom(
     server.closeAllConnections()
     server.close()
   })
-  const source = { url: `http://127.0.0.1:${port}/a.mp4`, index: 0, keyWithoutExtension: 'copies/a' }
+  const source = { url: `http://127.0.0.1:${port}/a.mp4`, index: 0, keyWithoutExtension: 'copies/a', ...FILM }
   return copyOutput(source, { storage, agent, policy: POLICY, maxBytes, timeoutMs: 60_000 }, signal)
 }
 
@@ -133,4 +135,22 @@ test.each([
   })
   expect(outcome).toMatchObject({ kind: 'failed', failure: { code } })
   nothingIsLeft()
+})
+
+test('what stood in the answer is copied as it is: a text of work with words, a picture by its bytes', async () => {
+  const agent = createGuardedAgent(POLICY, { dnsTimeoutMs: 1, connectTimeoutMs: 1, keepAliveMs: 1, connections: 1 })
+  onTestFinished(() => agent.destroy())
+  const deps = { storage, agent, policy: POLICY, maxBytes: MB, timeoutMs: 1_000 }
+  const copyInline = (url: string, origin: { operation: string; kind: 'text' | 'image' }) =>
+    copyOutput({ url, index: 0, keyWithoutExtension: 'copies/inline', ...origin }, deps, AbortSignal.timeout(5_000))
+  const caption = { operation: 'caption', kind: 'text' } as const
+  const image = { operation: 'imageInference', kind: 'image' } as const
+  const text = 'data:text/plain;charset=utf-8;base64,w7xiZXI='
+  expect(await copyInline(text, caption)).toMatchObject({
+    output: { key: 'copies/inline.txt', bytes: 5, contentType: 'text/plain' },
+  })
+  expect(await copyInline(text, image)).toMatchObject({ failure: { code: 'output_invalid', kind: 'final' } })
+  expect(await copyInline('inline:', image)).toMatchObject({ failure: { code: 'output_expired', kind: 'expired' } })
+  expect(await copyInline('data:image/png;base64,AAAA', image)).toMatchObject({ failure: { code: 'output_invalid' } })
+  await storage.delete('copies/inline.txt')
 })

@@ -1,8 +1,11 @@
-import { type JobErrorCode, type Output, sniffMedia } from '@genqueue/contract'
+import type { JobErrorCode, Media, Output } from '@genqueue/contract'
 import { EgressError, type EgressPolicy, type GuardedResponse, guardedRequest } from '@genqueue/egress'
+import { INLINE_SOURCE } from '@genqueue/jobs'
+import { readDataUrl } from '@genqueue/providers'
 import { type Storage, StorageError } from '@genqueue/storage'
 import type { Agent } from 'undici'
 import { ContentError, checkContainer } from './container-check.ts'
+import { type OutputOrigin, outputMedia, TEXT } from './output-media.ts'
 
 const SNIFF_BYTES = 4096
 const MAX_REDIRECTS = 3
@@ -28,15 +31,16 @@ export type CopyFailure = {
 
 export type CopyOutcome = { kind: 'copied'; output: Output } | ({ kind: 'failed' } & { failure: CopyFailure })
 
+export type CopySource = OutputOrigin & { url: string; index: number; keyWithoutExtension: string }
+
 /**
  * Streams one output from the vendor's URL into the bucket; what lies there afterwards is whole, of the type its bytes
  * say, and counted and hashed on the way. Nothing is left behind otherwise. Rejects only when aborted.
  */
-export async function copyOutput(
-  source: { url: string; index: number; keyWithoutExtension: string },
-  { storage, agent, policy, maxBytes, timeoutMs }: CopyDeps,
-  signal: AbortSignal,
-): Promise<CopyOutcome> {
+export async function copyOutput(source: CopySource, deps: CopyDeps, signal: AbortSignal): Promise<CopyOutcome> {
+  const { agent, policy, maxBytes, timeoutMs } = deps
+  if (source.url === INLINE_SOURCE) return failed('output_expired', 'expired', 'the file stood in the answer')
+  if (/^data:/i.test(source.url)) return copyInline(source, deps, signal)
   let response: GuardedResponse | undefined
   try {
     response = await guardedRequest({
@@ -52,21 +56,51 @@ export async function copyOutput(
     const refused = refusal(response, maxBytes)
     if (refused) return { kind: 'failed', failure: refused }
     const { head, body } = await peek(response.body)
-    const media = mediaOf(head, response.headers['content-type'])
+    const media = outputMedia(head, response.headers['content-type'], source)
     if (!media) return failed('output_invalid', 'content', 'the bytes are no media file')
-    const stored = await storage.put(
-      `${source.keyWithoutExtension}.${media.extension}`,
-      checkContainer(body, media.contentType),
-      { contentType: media.contentType, maxBytes, signal },
-    )
-    const { key, bytes, sha256, contentType } = stored
-    return { kind: 'copied', output: { index: source.index, key, bytes, sha256, contentType } }
+    return await put(source, media, body, deps, signal)
   } catch (error) {
     signal.throwIfAborted()
     return { kind: 'failed', failure: classify(error) }
   } finally {
     response?.body.destroy()
   }
+}
+
+/** What the vendor put into its answer: a text, or a file against our wish. */
+async function copyInline(source: CopySource, deps: CopyDeps, signal: AbortSignal): Promise<CopyOutcome> {
+  const inline = readDataUrl(source.url)
+  if (!inline) return failed('output_invalid', 'final', 'the data URL cannot be read')
+  const { bytes, contentType } = inline
+  const isText = source.kind === 'text' && contentType === TEXT.contentType
+  const media = isText ? TEXT : outputMedia(bytes.subarray(0, SNIFF_BYTES), contentType, source)
+  if (!media) return failed('output_invalid', 'final', 'the bytes are no media file')
+  try {
+    return await put(source, media, oneChunk(bytes), deps, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    return { kind: 'failed', failure: classify(error) }
+  }
+}
+
+async function* oneChunk(bytes: Uint8Array) {
+  yield bytes
+}
+
+async function put(
+  { index, keyWithoutExtension }: CopySource,
+  { contentType, extension }: Media,
+  body: AsyncIterable<Uint8Array>,
+  { storage, maxBytes }: CopyDeps,
+  signal: AbortSignal,
+): Promise<CopyOutcome> {
+  const stored = await storage.put(`${keyWithoutExtension}.${extension}`, checkContainer(body, contentType), {
+    contentType,
+    maxBytes,
+    signal,
+  })
+  const { key, bytes, sha256 } = stored
+  return { kind: 'copied', output: { index, key, bytes, sha256, contentType: stored.contentType } }
 }
 
 function refusal({ statusCode, headers, isFramed }: GuardedResponse, maxBytes: number): CopyFailure | undefined {
@@ -107,18 +141,6 @@ async function peek(body: AsyncIterable<Uint8Array>): Promise<{ head: Buffer; bo
     }
   }
   return { head: Buffer.concat(first), body: whole() }
-}
-
-/** The type by its bytes; a declared type of another class (an image where a video was promised) is a wrong file. */
-function mediaOf(head: Buffer, declared: string | undefined): { contentType: string; extension: string } | undefined {
-  const isZip = head.subarray(0, 4).equals(Buffer.from('PK\u0003\u0004'))
-  const media = isZip ? { contentType: 'application/zip', extension: 'zip' } : sniffMedia(head)
-  const declaredClass = /^(image|video|audio|text)\//.exec(declared ?? '')?.[1]
-  if (!media || !declaredClass || isZip) return media
-  const sniffedClass = media.contentType.split('/')[0]
-  // MP4 and Ogg hold sound, pictures or both under the same first bytes.
-  const isEither = [declaredClass, sniffedClass].every((each) => each === 'audio' || each === 'video')
-  return declaredClass === sniffedClass || isEither ? media : undefined
 }
 
 function failed(code: JobErrorCode, kind: CopyFailure['kind'], detail: string): CopyOutcome {

@@ -1,3 +1,4 @@
 export { readWorkerConfig, type WorkerConfig } from './config.ts'
 export type { Log } from './log.ts'
-export { type RunningWorker, type Seams, startWorker } from './worker.ts'
+export type { Seams } from './outside.ts'
+export { type RunningWorker, startWorker } from './worker.ts'

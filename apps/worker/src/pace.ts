@@ -3,6 +3,8 @@ export type PollPace = {
   firstMs: number
   minMs: number
   maxMs: number
+  /** Of a task's age: the interval between two looks, within the limits. */
+  ageShare: number
   throttledMinMs: number
   throttledMaxMs: number
   /** A 404 this soon after the create means "not known yet". */
@@ -16,19 +18,31 @@ export const RUNWAY_PACE: PollPace = {
   firstMs: 5_000,
   minMs: 5_000,
   maxMs: 15_000,
+  ageShare: 1 / 12,
   throttledMinMs: 10_000,
   throttledMaxMs: 60_000,
   missingGraceMs: 60_000,
   blindGraceMs: 3_600_000,
 }
 
-const AGE_SHARE = 1 / 12
+/** From 1.5 s to 10 s, each half as long again as the one before: what half of the age comes to. */
+export const RUNWARE_PACE: PollPace = {
+  firstMs: 1_500,
+  minMs: 1_500,
+  maxMs: 10_000,
+  ageShare: 1 / 2,
+  throttledMinMs: 1_500,
+  throttledMaxMs: 10_000,
+  missingGraceMs: 60_000,
+  blindGraceMs: 3_600_000,
+}
+
 const MAX_ERROR_DELAY_MS = 60_000
 
 /** The next look at a task: further apart with its age, and more so while the vendor holds it back. */
 export function nextLookMs(pace: PollPace, ageMs: number, isThrottled: boolean, random: number): number {
   const [min, max] = isThrottled ? [pace.throttledMinMs, pace.throttledMaxMs] : [pace.minMs, pace.maxMs]
-  return Math.min(max, Math.max(min, ageMs * AGE_SHARE)) * (1 + 0.2 * random)
+  return Math.min(max, Math.max(min, ageMs * pace.ageShare)) * (1 + 0.2 * random)
 }
 
 /** After failed looks in a row: doubling from the usual interval to a minute. */

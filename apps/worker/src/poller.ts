@@ -1,10 +1,8 @@
-import type { Cost } from '@genqueue/contract'
-import type { Jobs, LeasedTask, Looks, PollNote, PollSchedule } from '@genqueue/jobs'
-import type { PollOutcome, Provider } from '@genqueue/providers'
+import type { LeasedTask, Looks, PollNote, PollSchedule } from '@genqueue/jobs'
+import type { PollOutcome } from '@genqueue/providers'
 import type { KeyRing, ProviderKey } from './key-ring.ts'
-import type { Log } from './log.ts'
-import { afterErrorMs, type PollPace } from './pace.ts'
-import { decidePoll, isOverdue, type PollDecision } from './stages/poll.ts'
+import { type PollBatch, pollBatches } from './poll-batches.ts'
+import { type LookDeps, settleCancel, settleLook, type TakeNote } from './settle-look.ts'
 
 const MAX_LEASED = 256
 /** Answers are written back, and due tasks leased, in batches of this long: one by one they cost three times as much. */
@@ -13,35 +11,34 @@ const BATCH_MS = 10
 const IDLE_MS = 250
 const AFTER_FAILURE_MS = 1_000
 const MISSING_KEY: PollOutcome = { kind: 'error', reason: 'auth', detail: 'The key of the task is not configured' }
-/** A task that is overdue and cannot be stopped is given up after so many failures in a row, some seven minutes. */
-const MAX_STOP_TRIES = 10
 /** A lease outlives the request by this much, so that its answer can still be written. */
 const LEASE_MARGIN_MS = 1_000
+/** A request that is not full waits so long for tasks that become due. */
+const HOLD_MS = 500
+/** Tasks that failed again and again are looked at by themselves, and so many of them at a time. */
+const MAX_SUSPECT_REQUESTS = 4
+const POSTPONED_MS = 1_000
+/** A limit on requests that does not say for how long, where each holds many tasks. */
+const KEY_REST_MS = 10_000
 
-export type PollerDeps = {
+export type PollerDeps = LookDeps & {
   schedule: PollSchedule
-  jobs: Jobs
-  provider: Provider
   keyRing: KeyRing
-  pace: PollPace
+  /** Requests at a time. */
   concurrency: number
-  timeoutMs: number
-  /** Divides planned waits; 1 outside of demos and tests. */
-  speed: number
-  log: Log
-  now: () => number
-  random: () => number
 }
 
 /**
- * Looks at the tasks of one vendor when they are due. Leases what it can look at now, asks, and writes the answers of
- * ten milliseconds back at once. Holds nothing but what is on the wire; a lease that is lost loses its answer.
+ * Looks at the tasks of one vendor when they are due, many in one request where the vendor takes that. Leases what it
+ * can look at now, asks, and writes the answers of ten milliseconds back at once. Holds nothing but what is on the wire;
+ * a lease that is lost loses its answer.
  */
 export class Poller {
   readonly #deps: PollerDeps
   readonly #inFlight = new Set<Promise<void>>()
   /** A provider key that was answered 429 is left alone until then, by this process. */
   readonly #keyRestsUntil = new Map<string, number>()
+  #suspects = 0
   #notes: PollNote[] = []
   #flushing: Promise<void> | undefined
   #stopping = false
@@ -65,20 +62,33 @@ export class Poller {
     await this.#flushing
   }
 
+  /** Tasks in one request. */
+  get #batchSize(): number {
+    const { pollMany, pollBatchSize = 1 } = this.#deps.provider
+    return pollMany ? pollBatchSize : 1
+  }
+
+  /** A request for many may need another for those of which the first knew nothing. */
+  get #requestMs(): number {
+    return this.#deps.timeoutMs * (this.#deps.provider.pollMany ? 2 : 1)
+  }
+
   async #run(): Promise<void> {
-    const { schedule, concurrency, timeoutMs, log, speed } = this.#deps
-    const leaseMs = timeoutMs + LEASE_MARGIN_MS
+    const { schedule, concurrency, log, speed } = this.#deps
+    const size = this.#batchSize
+    const leaseMs = this.#requestMs + LEASE_MARGIN_MS
+    const batch = { size, holdMs: size > 1 ? HOLD_MS / speed : 0 }
     while (!this.#stopping) {
-      const free = Math.min(MAX_LEASED, concurrency - this.#inFlight.size)
+      const free = Math.min(Math.ceil(MAX_LEASED / size), concurrency - this.#inFlight.size)
       if (free <= 0) {
         await Promise.race(this.#inFlight)
         continue
       }
       try {
-        const { tasks, nextInMs } = await schedule.lease(free, leaseMs)
-        for (const task of tasks) this.#track(this.#look(task))
+        const { tasks, nextInMs } = await schedule.lease(free * size, leaseMs, batch)
+        for (const each of pollBatches(tasks, size)) this.#start(each)
         // A full lease means more may be due; they are taken as soon as there is room.
-        if (tasks.length === free) continue
+        if (tasks.length === free * size) continue
         await this.#sleep(Math.max(BATCH_MS, Math.min(nextInMs ?? IDLE_MS, IDLE_MS / speed)))
       } catch (error) {
         log.error({ err: error, provider: this.#deps.provider.name }, 'leasing tasks failed')
@@ -87,90 +97,88 @@ export class Poller {
     }
   }
 
-  #track(look: Promise<void>): void {
-    const tracked = look.finally(() => this.#inFlight.delete(tracked))
+  #start(batch: PollBatch): void {
+    const isSuspect = batch.isSuspect && this.#batchSize > 1
+    if (isSuspect && this.#suspects >= MAX_SUSPECT_REQUESTS) {
+      for (const task of batch.tasks) this.#note(task, POSTPONED_MS, {})
+      return
+    }
+    if (isSuspect) this.#suspects += 1
+    const tracked = this.#look(batch).finally(() => {
+      this.#inFlight.delete(tracked)
+      if (isSuspect) this.#suspects -= 1
+    })
     this.#inFlight.add(tracked)
   }
 
   /** Never rejects: what goes wrong here is put right when the lease ends. */
-  async #look(task: LeasedTask): Promise<void> {
-    const { log } = this.#deps
+  async #look({ keyId, tasks }: PollBatch): Promise<void> {
+    const { keyRing, log } = this.#deps
+    const key = keyRing.byId(keyId)
     try {
-      const key = this.#deps.keyRing.byId(task.providerKeyId)
-      if (key) return await this.#ask(task, key)
-      log.error({ jobId: task.id, keyId: task.providerKeyId }, 'provider key of a running task is missing')
-      await this.#apply(task, undefined, this.#decide(task, MISSING_KEY))
+      if (key) return await this.#ask(tasks, key)
     } catch (error) {
-      log.error({ err: error, jobId: task.id }, 'looking at a task failed')
+      log.error({ err: error, jobId: tasks[0]?.id, tasks: tasks.length }, 'looking at a task failed')
+      return
     }
+    log.error({ jobId: tasks[0]?.id, keyId, tasks: tasks.length }, 'provider key of a running task is missing')
+    await this.#each(tasks, (task) => settleLook(task, undefined, MISSING_KEY, this.#note, this.#deps))
   }
 
-  async #ask(task: LeasedTask, key: ProviderKey): Promise<void> {
-    const { provider, timeoutMs, now } = this.#deps
+  async #ask(tasks: readonly LeasedTask[], key: ProviderKey): Promise<void> {
+    const { now, speed } = this.#deps
     const restMs = (this.#keyRestsUntil.get(key.id) ?? 0) - now()
     if (restMs > 0) {
-      this.#note(task, restMs * this.#deps.speed, {})
+      for (const task of tasks) this.#note(task, restMs * speed, {})
       return
     }
-    if (task.cancelRequested) return this.#cancel(task, key)
-    const outcome = await provider.poll(task.taskId, { key: key.key, signal: AbortSignal.timeout(timeoutMs) })
-    if (outcome.kind === 'error' && outcome.reason === 'rate_limited' && outcome.retryAfterMs) {
-      this.#keyRestsUntil.set(key.id, now() + outcome.retryAfterMs / this.#deps.speed)
+    const unwanted = tasks.filter(({ cancelRequested }) => cancelRequested)
+    const wanted = tasks.filter(({ cancelRequested }) => !cancelRequested)
+    const canceled = this.#each(unwanted, (task) => settleCancel(task, key, this.#note, this.#deps))
+    const outcomes = await this.#request(wanted, key)
+    this.#restKey(key, outcomes)
+    await this.#each(wanted, (task) =>
+      settleLook(task, key, outcomes.get(task.taskId) ?? { kind: 'missing' }, this.#note, this.#deps),
+    )
+    await canceled
+  }
+
+  async #request(tasks: readonly LeasedTask[], key: ProviderKey): Promise<ReadonlyMap<string, PollOutcome>> {
+    const { provider, now, speed } = this.#deps
+    const call = { key: key.key, signal: AbortSignal.timeout(this.#requestMs) }
+    const [first] = tasks
+    if (!first) return new Map()
+    if (!provider.pollMany) return new Map([[first.taskId, await provider.poll(first.taskId, call)]])
+    const looks = tasks.map(({ taskId, sentAtMs, results }) => ({
+      taskId,
+      ageMs: (now() - sentAtMs) * speed,
+      ...(results !== undefined && { results }),
+    }))
+    return provider.pollMany(looks, call)
+  }
+
+  #restKey(key: ProviderKey, outcomes: ReadonlyMap<string, PollOutcome>): void {
+    for (const outcome of outcomes.values()) {
+      if (outcome.kind !== 'error' || outcome.reason !== 'rate_limited') continue
+      const restMs = outcome.retryAfterMs ?? (this.#deps.provider.pollMany ? KEY_REST_MS : 0)
+      if (restMs > 0) this.#keyRestsUntil.set(key.id, this.#deps.now() + restMs / this.#deps.speed)
     }
-    await this.#apply(task, key, this.#decide(task, outcome))
   }
 
-  #decide(task: LeasedTask, outcome: PollOutcome): PollDecision {
-    const { pace, speed, now, random } = this.#deps
-    const nowMs = now()
-    const ageMs = (nowMs - task.submittedAtMs) * speed
-    return decidePoll(task, outcome, { pace, nowMs, ageMs, blindGraceMs: pace.blindGraceMs / speed, random: random() })
+  /** What goes wrong with one task is no concern of the others. */
+  async #each(tasks: readonly LeasedTask[], settle: (task: LeasedTask) => Promise<void>): Promise<void> {
+    await Promise.all(
+      tasks.map((task) =>
+        settle(task).catch((error) => {
+          this.#deps.log.error({ err: error, jobId: task.id }, 'looking at a task failed')
+        }),
+      ),
+    )
   }
 
-  async #apply(task: LeasedTask, key: ProviderKey | undefined, decision: PollDecision): Promise<void> {
-    if (decision.kind === 'again') {
-      this.#note(task, decision.delayMs, decision.learned, decision.estimatedCost)
-      return
-    }
-    const { jobs, log } = this.#deps
-    if (decision.kind === 'end' && decision.cancelFirst && !(await this.#stopUpstream(task, key))) return
-    const job = await jobs.get(task.id)
-    if (job?.status !== 'submitted') return
-    if (decision.kind === 'generated') {
-      const { sources, upstreamStatus, cost } = decision
-      const outcome = await jobs.generated(job, task.lease, { sources, upstreamStatus, cost })
-      log.info({ jobId: task.id, stage: 'poll', done: outcome.done }, 'task finished')
-      return
-    }
-    const outcome = await jobs.end(job, { ...decision.ended, polls: task.polls + 1 }, { lease: task.lease })
-    log.info({ jobId: task.id, stage: 'poll', done: outcome.done, status: decision.ended.status }, 'job ended')
-  }
-
-  async #cancel(task: LeasedTask, key: ProviderKey): Promise<void> {
-    if (!(await this.#stopUpstream(task, key))) return
-    const job = await this.#deps.jobs.get(task.id)
-    if (job?.status === 'submitted') await this.#deps.jobs.end(job, { status: 'canceled' }, { lease: task.lease })
-  }
-
-  /** True when the vendor has stopped the task, or will not be made to; otherwise it is tried again later. */
-  async #stopUpstream(task: LeasedTask, key: ProviderKey | undefined): Promise<boolean> {
-    const { provider, timeoutMs, pace, now, random, log } = this.#deps
-    const call = key && { key: key.key, signal: AbortSignal.timeout(timeoutMs) }
-    const outcome = call ? await provider.cancel(task.taskId, call) : undefined
-    if (outcome?.kind === 'gone') return true
-    const tries = task.pollErrors + 1
-    if (!outcome || (tries >= MAX_STOP_TRIES && isOverdue(task, now()))) {
-      log.error({ jobId: task.id, taskId: task.taskId, tries }, 'task could not be stopped and is left at the vendor')
-      return true
-    }
-    const delayMs = Math.max(outcome.retryAfterMs ?? 0, afterErrorMs(pace, tries, random()))
-    this.#note(task, delayMs, { pollErrors: tries })
-    return false
-  }
-
-  #note(task: LeasedTask, plannedMs: number, learned: Partial<Looks>, estimatedCost?: Cost): void {
+  readonly #note: TakeNote = (task, plannedMs, learned, estimatedCost) => {
     const { id, lease, polls, pollErrors, misses, progress, runningSinceMs, upstreamStatus } = task
-    const looks = { polls, pollErrors, misses, progress, runningSinceMs, upstreamStatus, ...learned }
+    const looks: Looks = { polls, pollErrors, misses, progress, runningSinceMs, upstreamStatus, ...learned }
     this.#notes.push({ id, lease, delayMs: plannedMs / this.#deps.speed, looks, estimatedCost })
     this.#flushing ??= this.#flushSoon()
   }

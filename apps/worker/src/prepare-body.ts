@@ -1,15 +1,15 @@
 import { jobError } from '@genqueue/contract'
-import type { RecordIn } from '@genqueue/jobs'
+import type { JobRecord } from '@genqueue/jobs'
 import { fillInputs, type Provider } from '@genqueue/providers'
 import type { Storage } from '@genqueue/storage'
 import type { ProviderKey } from './key-ring.ts'
-import type { PreparedBody } from './stages/submit.ts'
+import type { PreparedBody } from './stages/submit-deps.ts'
 
 const UPLOAD_RETRY_MS = 5_000
 
 /** The vendor's body with the stored inputs in their places, as data URIs or uploads. Costs nothing, may be repeated. */
 export async function prepareBody(
-  job: RecordIn<'queued'>,
+  job: JobRecord,
   key: ProviderKey,
   deps: { provider: Provider; storage: Storage; timeoutMs: number },
 ): Promise<PreparedBody> {

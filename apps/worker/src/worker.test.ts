@@ -9,7 +9,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import { ensureRedisServer } from '../../../scripts/redis-binary.ts'
 import { startRedis } from '../../../scripts/redis-process.ts'
 import { readWorkerConfig } from './config.ts'
-import { type Seams, startWorker } from './worker.ts'
+import type { Seams } from './outside.ts'
+import { startWorker } from './worker.ts'
 
 /** A worker of its own with all it needs; what it opened is closed with the test. */
 async function openWorker(seams: Seams = {}) {

@@ -20,3 +20,12 @@ export type FileObject = z.infer<typeof FileObject>
 
 export const DeletedFile = z.object({ id: FileId, object: z.literal('file'), deleted: z.literal(true) })
 export type DeletedFile = z.infer<typeof DeletedFile>
+
+export const FileList = z.object({
+  object: z.literal('list'),
+  data: z.array(FileObject),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+})
+export type FileList = z.infer<typeof FileList>

@@ -1,4 +1,5 @@
-export { DeletedFile, FileId, FileObject } from './file.ts'
+export { DeletedFile, FileId, FileList, FileObject } from './file.ts'
+export { hookToken, readHookToken } from './hook-token.ts'
 export { CreateImageRequest, ImagesResponse } from './image.ts'
 export {
   Cost,

@@ -32,6 +32,7 @@ export const PROBLEMS = {
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
   range_not_satisfiable: { status: 416, title: 'The range is outside the file' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key was used with another body' },
+  image_timeout: { status: 504, title: 'The image was not there in time' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   storage_unavailable: { status: 503, title: 'The storage is not available' },
   unavailable: { status: 503, title: 'The service is not available' },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Metadata } from './job.ts'
 import { JobOptions, OutputResource } from './native-job.ts'
 
-/** A reference to something stored before; a `file_id` is refused until `/v1/files` exists. */
+/** A reference to something that lies elsewhere, or was stored before. */
 const ReferenceObject = z.object({ image_url: z.string().optional(), file_id: z.string().optional() }).strict()
 
 /**

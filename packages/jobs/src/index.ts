@@ -20,4 +20,5 @@ export { type LeasedTask, type PollNote, PollSchedule } from './poll-schedule.ts
 export { type Message, openQueues, type QueueName, type Queues, type SendOptions } from './queues.ts'
 export { type ReconcileReport, reconcile } from './reconcile.ts'
 export { JobRecord, JobRequest, type RecordIn, StoredInput, type Waiting } from './record.ts'
+export { type Generated, INLINE_SOURCE } from './sources.ts'
 export { type BeginOutcome, Submissions } from './submissions.ts'

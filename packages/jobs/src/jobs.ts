@@ -15,10 +15,11 @@ import { renderDeliveries } from './delivery.ts'
 import { newJobId } from './job-id.ts'
 import type { Keys } from './keys.ts'
 import { LIFECYCLE, mayBecome } from './lifecycle.ts'
-import { type Looks, NO_LOOKS } from './looks.ts'
-import type { Queues } from './queues.ts'
+import { looksOf } from './looks.ts'
+import type { QueueName, Queues } from './queues.ts'
 import { decodeRecord, encodeFields, type JobRecord, type JobRequest, type RecordIn, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
+import { type Generated, storableSources } from './sources.ts'
 
 const accept = loadScript('accept')
 const advance = loadScript('advance')
@@ -66,7 +67,7 @@ export type EndedAs = (
   | { status: 'succeeded'; outputs: Output[] }
   | { status: 'failed'; error: JobError; outputs: Output[] }
   | { status: 'canceled' }
-) & { cost?: Cost | undefined; upstreamStatus?: string; polls?: number }
+) & { cost?: Cost | undefined; upstreamStatus?: string; taskId?: string; polls?: number }
 
 /** What must still hold for a change to happen. `from` defaults to the status that the given record shows. */
 export type Proof = { fence?: number; lease?: string; from?: readonly JobStatus[] }
@@ -101,8 +102,7 @@ export class Jobs {
       times: { queued: nowMs },
     }
     const { times: _, ...parts } = record
-    const send = () =>
-      queues.send(`submit-${job.provider}`, id, `${id}-queued`, { delayMs, priority: request.priority })
+    const send = () => queues.send(submitQueue(job), id, `${id}-queued`, { delayMs, priority: request.priority })
     const [{ value, reloaded }] = await Promise.all([
       accept(
         redis,
@@ -122,6 +122,7 @@ export class Jobs {
           // Beside the request, so that a poller need not read it.
           'deadlines',
           `${request.deadlines.throttledMs},${request.deadlines.runningMs}`,
+          ...(request.results === undefined ? [] : ['results', request.results]),
           ...encodeFields(parts),
         ],
       ),
@@ -184,12 +185,11 @@ export class Jobs {
   async generated(
     job: RecordIn<'submitted'>,
     lease: string,
-    parts: { sources: string[]; upstreamStatus: string; cost?: Cost | undefined },
+    { upstreamStatus, sources, ...rest }: Generated,
   ): Promise<AdvanceOutcome> {
-    const { upstreamStatus, ...rest } = parts
     const looks = { ...looksOf(job), upstreamStatus, polls: job.polls + 1 }
     const [outcome] = await Promise.all([
-      this.#advance(job, 'generated', { lease }, { ...rest, looks }),
+      this.#advance(job, 'generated', { lease }, { ...rest, sources: storableSources(sources), looks }),
       this.#deps.queues.send('copy', job.id, `${job.id}-generated`, { priority: job.request.priority }),
     ])
     return outcome
@@ -208,7 +208,7 @@ export class Jobs {
     const deliveries = renderDeliveries(final, publicUrl, nowMs)
     const looks = 'taskId' in final ? { looks: looksOf(final) } : {}
     const [outcome] = await Promise.all([
-      this.#advance(job, status, proof, { ...parts, ...looks }, ['sources', 'waiting', 'cancel'], {
+      this.#advance(job, status, proof, { ...parts, ...looks }, ['sources', 'details', 'waiting', 'cancel'], {
         nowMs,
         deliveries: deliveries.map(({ id, fields }) => ({ key: keys.delivery(id), id, fields })),
       }),
@@ -262,6 +262,7 @@ export class Jobs {
         end ? job.request.retentionMs : '',
         `${job.team}/${job.id}`,
         job.request.inputs.length > 0 ? '1' : '',
+        keys.ended,
         fields.length,
         ...fields,
         removed.length,
@@ -285,7 +286,7 @@ export class Jobs {
     const { priority } = job.request
     if (stage === 'submit') {
       const delayMs = Math.max(0, (job.request.notBeforeMs ?? 0) - now())
-      await queues.send(`submit-${job.provider}`, job.id, `${job.id}-queued`, { priority, delayMs })
+      await queues.send(submitQueue(job), job.id, `${job.id}-queued`, { priority, delayMs })
     } else if (stage === 'poll') {
       await redis.zadd(keys.due(job.provider), 'NX', now(), job.id)
     } else if (stage === 'copy') {
@@ -294,14 +295,6 @@ export class Jobs {
   }
 }
 
-/** What the looks at the job's task have told, for a record that has a task. */
-function looksOf(job: { [Name in keyof Looks]?: Looks[Name] | undefined }): Looks {
-  return {
-    polls: job.polls ?? NO_LOOKS.polls,
-    pollErrors: job.pollErrors ?? NO_LOOKS.pollErrors,
-    misses: job.misses ?? NO_LOOKS.misses,
-    progress: job.progress ?? NO_LOOKS.progress,
-    runningSinceMs: job.runningSinceMs,
-    upstreamStatus: job.upstreamStatus ?? NO_LOOKS.upstreamStatus,
-  }
+function submitQueue({ provider, request }: Pick<JobRecord, 'provider' | 'request'>): QueueName {
+  return `${request.waits ? 'wait' : 'submit'}-${provider}`
 }

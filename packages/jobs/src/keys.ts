@@ -25,6 +25,8 @@ export function createKeys(prefix = '{gq}') {
     undelivered: `${prefix}:undelivered`,
     /** `<provider> <task id> <job id>` of tasks that belong to no job any more; at most 1,000. */
     orphans: `${prefix}:orphans`,
+    /** Channel on which the id of every job is published when it has ended; for those who wait. */
+    ended: `${prefix}:ended`,
     /** Present while a provider key (for one model, or `*`) may not be used for new tasks. */
     rest: (keyId: string, model: string) => `${prefix}:rest:${keyId}:${model}`,
   }

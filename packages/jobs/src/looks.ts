@@ -23,6 +23,18 @@ export const NO_LOOKS: Looks = {
   upstreamStatus: 'ACCEPTED',
 }
 
+/** What the looks at the job's task have told, for a record that has a task. */
+export function looksOf(job: { [Name in keyof Looks]?: Looks[Name] | undefined }): Looks {
+  return {
+    polls: job.polls ?? NO_LOOKS.polls,
+    pollErrors: job.pollErrors ?? NO_LOOKS.pollErrors,
+    misses: job.misses ?? NO_LOOKS.misses,
+    progress: job.progress ?? NO_LOOKS.progress,
+    runningSinceMs: job.runningSinceMs,
+    upstreamStatus: job.upstreamStatus ?? NO_LOOKS.upstreamStatus,
+  }
+}
+
 /** Numbers first: the vendor's word may hold anything. */
 export function encodeLooks({ polls, pollErrors, misses, progress, runningSinceMs, upstreamStatus }: Looks): string {
   return `${polls},${pollErrors},${misses},${progress},${runningSinceMs ?? ''},${upstreamStatus}`

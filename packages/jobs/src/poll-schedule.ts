@@ -6,8 +6,20 @@ import { loadScript } from './script.ts'
 
 const leaseDue = loadScript('lease-due')
 const flushPolls = loadScript('flush-polls')
+const nudge = loadScript('nudge')
 
-const FIELDS = ['status', 'task', 'providerKey', 'at:submitted', 'deadlines', 'looks', 'cancel'] as const
+const FIELDS = [
+  'status',
+  'task',
+  'providerKey',
+  'at:submitted',
+  'deadlines',
+  'looks',
+  'cancel',
+  'at:submitting',
+  'results',
+] as const
+const NUDGE_AT_MOST_EVERY_MS = 1_000
 
 /** A task whose time to look has come, leased to this process until `lease`. */
 export type LeasedTask = Looks & {
@@ -16,6 +28,10 @@ export type LeasedTask = Looks & {
   taskId: string
   providerKeyId: string
   submittedAtMs: number
+  /** When the create was sent that made the task. */
+  sentAtMs: number
+  /** How many results were asked for, where the vendor was told a number. */
+  results?: number
   cancelRequested: boolean
   deadlines: { throttledMs: number; runningMs: number }
 }
@@ -47,12 +63,15 @@ export class PollSchedule {
     this.#provider = deps.provider
   }
 
-  /** Takes up to `limit` due tasks; nobody else gets them until the lease ends or a note is written back. */
-  async lease(limit: number, leaseMs: number): Promise<Lease> {
+  /**
+   * Takes up to `limit` due tasks; nobody else gets them until the lease ends or a note is written back. What does not
+   * fill a batch is held for up to `holdMs` while more of them become due.
+   */
+  async lease(limit: number, leaseMs: number, { size, holdMs } = { size: 1, holdMs: 0 }): Promise<Lease> {
     const { value } = await leaseDue(
       this.#redis,
       [this.#keys.due(this.#provider)],
-      [limit, leaseMs, this.#keys.jobPrefix, ...FIELDS],
+      [limit, leaseMs, this.#keys.jobPrefix, size, Math.floor(holdMs), ...FIELDS],
     )
     const [nextInMs, ...rows] = value as [number, ...(string | null)[][]] // lease-due.lua returns nothing else
     const tasks: LeasedTask[] = []
@@ -77,9 +96,17 @@ export class PollSchedule {
     return Number(value)
   }
 
-  /** Makes a task due now; for a vendor's own callback, which is never believed, only followed up. */
-  async nudge(id: string): Promise<void> {
-    await this.#redis.zadd(this.#keys.due(this.#provider), 'XX', 0, id)
+  /**
+   * Makes a task due now; for a vendor's own callback, which is never believed, only followed up. Does nothing for what
+   * is not in flight, is being looked at, or was nudged within a second. True when the task was made due.
+   */
+  async nudge(id: string): Promise<boolean> {
+    const { value } = await nudge(
+      this.#redis,
+      [this.#keys.due(this.#provider), this.#keys.job(id)],
+      [id, NUDGE_AT_MOST_EVERY_MS],
+    )
+    return value === 1
   }
 
   /** A member without a record that is `submitted` has no business here. */
@@ -89,7 +116,7 @@ export class PollSchedule {
 }
 
 function readRow(row: readonly (string | null)[]): LeasedTask | undefined {
-  const [id, lease, status, taskId, providerKeyId, submittedAt, deadlines, looks, cancel] = row
+  const [id, lease, status, taskId, providerKeyId, submittedAt, deadlines, looks, cancel, sentAt, results] = row
   if (!id || !lease || status !== 'submitted') return undefined
   if (!taskId || !providerKeyId || !submittedAt || !deadlines || !looks) return undefined
   const [throttledMs, runningMs] = deadlines.split(',')
@@ -99,6 +126,8 @@ function readRow(row: readonly (string | null)[]): LeasedTask | undefined {
     taskId,
     providerKeyId,
     submittedAtMs: Number(submittedAt),
+    sentAtMs: Number(sentAt ?? submittedAt),
+    ...(results && { results: Number(results) }),
     cancelRequested: cancel !== null && cancel !== undefined,
     deadlines: { throttledMs: Number(throttledMs), runningMs: Number(runningMs) },
     ...decodeLooks(looks),

@@ -3,7 +3,8 @@ import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
 
-export type QueueName = `submit-${ProviderName}` | 'copy' | 'notify' | 'reconcile'
+/** `wait-…` holds the creates whose caller waits: they may take as long as the work, and must not hold up the others. */
+export type QueueName = `${'submit' | 'wait'}-${ProviderName}` | 'copy' | 'notify' | 'reconcile'
 
 /** What every message carries: whom to look at. What to do stands in the record. */
 export type Message = { id: string }

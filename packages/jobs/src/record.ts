@@ -20,6 +20,8 @@ export const StoredInput = z.object({
   sha256: z.string(),
   contentType: z.string(),
   filename: z.string(),
+  /** Belongs to nobody's job alone: it stays when the job goes. */
+  kept: z.boolean().optional(),
 })
 export type StoredInput = z.infer<typeof StoredInput>
 

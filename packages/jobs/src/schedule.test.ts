@@ -59,3 +59,34 @@ test('a member whose job is gone is dropped from the schedule', async () => {
   await house.schedule.lease(100, 60_000)
   expect(await house.redis.zscore(house.keys.due('runway'), 'job_00000000000000000000000000')).toBeNull()
 })
+
+test('a nudge makes a waiting task due once in a while, and takes no task from whoever looks at it', async () => {
+  const job = await submitJob(house, 'task-5')
+  const find = async () => (await house.schedule.lease(100, 60_000)).tasks.find(({ id }) => id === job.id)
+  const first = await find()
+  if (!first) throw new Error('not leased')
+  expect(await house.schedule.nudge(job.id)).toBe(false)
+  expect(await house.schedule.flush([{ id: job.id, lease: first.lease, delayMs: 60_000, looks }])).toBe(1)
+  expect(await house.schedule.nudge(job.id)).toBe(true)
+  const second = await find()
+  if (!second) throw new Error('not due')
+  await house.schedule.flush([{ id: job.id, lease: second.lease, delayMs: 60_000, looks }])
+  expect(await house.schedule.nudge(job.id)).toBe(false)
+  expect(await find()).toBeUndefined()
+  expect(await house.schedule.nudge('job_00000000000000000000000000')).toBe(false)
+  expect(await house.redis.zscore(house.keys.due('runway'), 'job_00000000000000000000000000')).toBeNull()
+})
+
+test('what does not fill a batch is held while more is about to come due, and not when there is none', async () => {
+  await house.redis.del(house.keys.due('runway'))
+  const batch = { size: 3, holdMs: 400 }
+  const jobs = await Promise.all([1, 2, 3, 4].map((n) => submitJob(house, `held ${n}`)))
+  const take = async () => (await house.schedule.lease(9, 60_000, batch)).tasks.map(({ id }) => id)
+  // Alone there is nothing to wait for.
+  expect(await take()).toHaveLength(4)
+  const now = Date.now()
+  const [a, b, c, d] = jobs.map(({ id }) => id)
+  await house.redis.zadd(house.keys.due('runway'), now, a ?? '', now, b ?? '', now + 250, c ?? '', now + 9_000, d ?? '')
+  expect(await take()).toEqual([])
+  await expect.poll(take, { interval: 20 }).toHaveLength(3)
+})

@@ -10,11 +10,33 @@ type ScriptReply = {
 
 export type Script = (redis: Redis, keys: readonly string[], args: readonly (string | number)[]) => Promise<ScriptReply>
 
+/** What each connection has been told since it was opened: Redis may have been restarted between two of them. */
+const told = new WeakMap<Redis, Set<string>>()
+
+/**
+ * Sends the script ahead of its first call on a connection. Messages that are sent along with a call would otherwise
+ * come before what they are about, and one that is repeated while its worker still has it is dropped.
+ */
+function tell(redis: Redis, sha: string, source: string): void {
+  let scripts = told.get(redis)
+  if (!scripts) {
+    const fresh = new Set<string>()
+    redis.on('close', () => fresh.clear())
+    told.set(redis, fresh)
+    scripts = fresh
+  }
+  if (scripts.has(sha)) return
+  scripts.add(sha)
+  // If it fails, so does the call behind it.
+  redis.script('LOAD', source).catch(() => {})
+}
+
 /** A Lua script of this package by its name; sent by hash, and whole when Redis does not know it. */
 export function loadScript(name: string): Script {
   const source = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
   const sha = createHash('sha1').update(source).digest('hex')
   return async (redis, keys, args) => {
+    tell(redis, sha, source)
     try {
       return { value: await redis.evalsha(sha, keys.length, ...keys, ...args), reloaded: false }
     } catch (error) {

@@ -5,9 +5,12 @@ import type { Keys } from './keys.ts'
 import { NO_LOOKS } from './looks.ts'
 import { encodeFields, type JobRecord, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
+import { type Generated, storableSources } from './sources.ts'
 
 const beginSubmit = loadScript('begin-submit')
 const accepted = loadScript('accepted')
+const finished = loadScript('finished')
+const beginRepeat = loadScript('begin-repeat')
 const beginCopy = loadScript('begin-copy')
 const endCopy = loadScript('end-copy')
 
@@ -74,13 +77,49 @@ export class Submissions {
         fence,
         taskId,
         now(),
-        firstLookMs,
+        Math.ceil(firstLookMs),
         reconcileAfter.pollMs,
         `${job.provider} ${taskId} ${job.id}`,
         ...encodeFields({ providerKeyId, estimatedCost, looks: NO_LOOKS }),
       ],
     )
     return value === 'orphan' ? 'orphan' : 'submitted'
+  }
+
+  /**
+   * Stores the result that a create was answered with. `cancel`: it is not wanted any longer; `elsewhere`: the job does
+   * not wait for this attempt.
+   */
+  async finished(
+    job: JobRecord,
+    answer: { fence: number; providerKeyId: string; taskId: string } & Generated,
+  ): Promise<'generated' | 'cancel' | 'elsewhere'> {
+    const { redis, keys, now, reconcileAfter } = this.#deps
+    const { fence, upstreamStatus, sources, ...parts } = answer
+    const looks = { ...NO_LOOKS, upstreamStatus }
+    const { value } = await finished(
+      redis,
+      [keys.job(job.id), keys.open],
+      [
+        job.id,
+        fence,
+        now(),
+        reconcileAfter.copyMs,
+        ...encodeFields({ ...parts, sources: storableSources(sources), looks }),
+      ],
+    )
+    return value as 'generated' | 'cancel' | 'elsewhere' // finished.lua returns nothing else
+  }
+
+  /** Records that the create of an ambiguous job is about to be sent again, to a vendor with whom that makes no second task. */
+  async beginRepeat(job: JobRecord): Promise<'begun' | 'cancel' | 'elsewhere'> {
+    const { redis, keys, now, reconcileAfter } = this.#deps
+    const { value } = await beginRepeat(
+      redis,
+      [keys.job(job.id), keys.open],
+      [job.id, job.fence, now(), reconcileAfter.submitMs],
+    )
+    return value as 'begun' | 'cancel' | 'elsewhere' // begin-repeat.lua returns nothing else
   }
 
   /**

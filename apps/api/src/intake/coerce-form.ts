@@ -2,7 +2,7 @@ import { checkValue, type ValueLimits } from './check-value.ts'
 import { DEFAULT_INTAKE_LIMITS } from './intake-limits.ts'
 
 /** What the text of a field stands for. `text` holds for everything below the field too. */
-export type FormType = 'text' | 'number' | 'integer' | 'boolean' | 'json'
+type FormType = 'text' | 'number' | 'integer' | 'boolean' | 'json'
 /** Types by field, in the spelling of forms and with empty brackets for list items: `references[][weight]`. */
 export type FormShape = Readonly<Record<string, FormType>>
 

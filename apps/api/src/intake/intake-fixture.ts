@@ -11,6 +11,7 @@ import { DEFAULT_INTAKE_LIMITS, type IntakeLimits } from './intake-limits.ts'
 import { type Intake, readBody } from './read-body.ts'
 
 export const JOB_ID = 'job_01JD0000000000000000000000'
+export const keyOf = (index: number, extension: string) => `inputs/${JOB_ID}/${index}.${extension}`
 export const PNG = Buffer.concat([Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), Buffer.alloc(200, 7)])
 export const MP4 = Buffer.concat([Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1'), Buffer.alloc(100, 3)])
 
@@ -44,7 +45,7 @@ export class IntakeFixture implements AsyncDisposable {
 
   receive(request: Request, limits: Partial<IntakeLimits> = {}, signal?: AbortSignal): Promise<Intake> {
     const all = { ...DEFAULT_INTAKE_LIMITS, ...limits }
-    return readBody(request, { storage: this.storage, jobId: JOB_ID, limits: all, ...(signal && { signal }) })
+    return readBody(request, { storage: this.storage, keyOf, limits: all, ...(signal && { signal }) })
   }
 
   async keys(): Promise<string[]> {

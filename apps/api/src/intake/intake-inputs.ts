@@ -1,4 +1,4 @@
-import { type JobId, ProblemError, SNIFF_BYTES } from '@genqueue/contract'
+import { ProblemError, SNIFF_BYTES } from '@genqueue/contract'
 import type { StoredInput } from '@genqueue/jobs'
 import type { InputPlace } from '@genqueue/providers'
 import { type Storage, StorageError } from '@genqueue/storage'
@@ -10,7 +10,8 @@ export type InputStorage = Pick<Storage, 'put' | 'delete'>
 export type FilePart = { contentType: string | undefined; filename: string; body: AsyncIterable<Uint8Array> }
 export type InputsOptions = {
   storage: InputStorage
-  jobId: JobId
+  /** Where the n-th file of the request is to lie. */
+  keyOf: (index: number, extension: string) => string
   limits: IntakeLimits
   signal?: AbortSignal | undefined
 }
@@ -60,14 +61,14 @@ export class IntakeInputs {
   }
 
   async #add(param: string, source: Source): Promise<InputPlace> {
-    const { storage, jobId, limits, signal } = this.#options
+    const { storage, keyOf, limits, signal } = this.#options
     const index = this.#keys.length
     if (index >= limits.maxFiles) {
       throw new ProblemError('invalid_request', `A request may hold at most ${limits.maxFiles} files.`, { param })
     }
     const peeked = await peek(source.bytes)
     const { contentType, extension } = acceptedMedia(peeked.head, source.declaredType(), param)
-    const key = `inputs/${jobId}/${index}.${extension}`
+    const key = keyOf(index, extension)
     this.#keys.push(key)
     const filename = safeFilename(source.filename) ?? `input-${index}.${extension}`
     try {

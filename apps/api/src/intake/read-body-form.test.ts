@@ -1,6 +1,6 @@
 import { StorageError } from '@genqueue/storage'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { dataUri, IntakeFixture, inPieces, JOB_ID, MP4, PNG, pngOf } from './intake-fixture.ts'
+import { dataUri, IntakeFixture, inPieces, JOB_ID, keyOf, MP4, PNG, pngOf } from './intake-fixture.ts'
 import type { InputStorage } from './intake-inputs.ts'
 import { DEFAULT_INTAKE_LIMITS, type IntakeLimits } from './intake-limits.ts'
 import { readBody } from './read-body.ts'
@@ -123,7 +123,7 @@ test('a storage that fails is answered 503, and what was stored before is delete
   const form = new FormData()
   for (const name of ['a', 'b', 'c']) form.append(name, file(pngOf(200_000)))
   const request = new Request('http://localhost/', { method: 'POST', body: form })
-  const read = readBody(request, { storage: full, jobId: JOB_ID, limits: DEFAULT_INTAKE_LIMITS })
+  const read = readBody(request, { storage: full, keyOf, limits: DEFAULT_INTAKE_LIMITS })
   await expect(read).rejects.toMatchObject({ code: 'storage_unavailable', status: 503 })
   expect(await fixture.keys()).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { type JobId, ProblemError } from '@genqueue/contract'
+import { ProblemError } from '@genqueue/contract'
 import type { StoredInput } from '@genqueue/jobs'
 import { BodyChunks } from './body-chunks.ts'
 import { type InputStorage, IntakeInputs } from './intake-inputs.ts'
@@ -8,7 +8,8 @@ import { readJson } from './read-json.ts'
 
 export type ReadBodyOptions = {
   storage: InputStorage
-  jobId: JobId
+  /** Where the n-th file of the request is to lie. */
+  keyOf: (index: number, extension: string) => string
   limits: IntakeLimits
   signal?: AbortSignal
 }
@@ -65,7 +66,7 @@ function encodingOf(contentType: string, contentEncoding: string | null): Intake
   if (JSON_TYPE.test(type)) return 'json'
   if (type === 'multipart/form-data') return 'form'
   const message =
-    'Send the body as application/json (/v1/videos takes multipart/form-data too) and say so in the Content-Type header.'
+    'Send the body as application/json (routes that take files: or multipart/form-data) and say so in the Content-Type header.'
   throw new ProblemError('unsupported_media_type', message)
 }
 

@@ -1,5 +1,5 @@
-import { CreateVideoRequest, type JobOptions, PROVIDERS, ProblemError, ProviderName } from '@genqueue/contract'
-import { type InputPlace, operationsOf, translateVideo, type VideoInputs } from '@genqueue/providers'
+import { CreateVideoRequest } from '@genqueue/contract'
+import { type InputPlace, kindOf, translateVideo, type VideoInputs } from '@genqueue/providers'
 import { z } from 'zod'
 import type { JobDraft } from '../accept-job.ts'
 import type { AppDeps } from '../app-deps.ts'
@@ -7,13 +7,13 @@ import { checkMediaUrls, checkWebhookUrl } from '../caller-urls.ts'
 import { idempotencyKeyOf, idempotencyOf } from '../idempotency.ts'
 import type { FormShape } from '../intake/coerce-form.ts'
 import { parseRequest } from '../invalid-request.ts'
-import { jobRequest } from '../job-request.ts'
+import { jobRequest, resultsOf } from '../job-request.ts'
+import { mediaReference, Place } from '../media-reference.ts'
+import { splitModel } from '../model-name.ts'
+import { refuseOurOwn } from '../our-own-fields.ts'
+import { splitOptions } from '../split-options.ts'
 
 const ROUTE = 'POST /v1/videos'
-const Place = z.strictObject({ $input: z.int().min(0) })
-
-const Media = z.union([z.string(), Place])
-const InputReference = z.union([Media, z.strictObject({ image_url: Media }), z.strictObject({ file_id: z.string() })])
 
 /** The contract's request after intake: media may have become the place of a stored input. */
 const VideoRequestAfterIntake = CreateVideoRequest.extend({
@@ -44,7 +44,7 @@ export function draftVideo(deps: AppDeps, idempotencyHeader: string | null): Job
   const { config, now = Date.now } = deps
   // Told before a file is taken in, not after.
   const key = idempotencyKeyOf(idempotencyHeader)
-  const draft: JobDraft['draft'] = (value, inputs) => {
+  const draft: JobDraft['draft'] = ({ value, inputs }) => {
     const request = parseRequest(VideoRequestAfterIntake, withTextSeconds(value))
     const { provider, model } = splitModel(request.model)
     checkWebhookUrl(request.webhook_url, config.egress)
@@ -53,22 +53,23 @@ export function draftVideo(deps: AppDeps, idempotencyHeader: string | null): Job
     const { options, work } = splitOptions(request)
     const { input_reference, video_uri, ...rest } = work
     const given: VideoInputs = {
-      ...place('image', imageOf(input_reference)),
+      ...place('image', mediaReference(input_reference, 'input_reference')),
       ...place('video', video_uri),
     }
     const translation = translateVideo(provider, { ...rest, model }, given)
-    if (!translation) throw notSupportedYet(provider)
-    const kind = operationsOf(provider)?.find(({ name }) => name === translation.operation)?.kind ?? 'video'
+    const { operation } = translation
+    const body = { ...translation.body }
+    refuseOurOwn(provider, operation, body, (field) => field)
     const { prompt, size, seconds } = translation.display
     const display = { ...text('prompt', prompt), ...text('size', size), ...text('seconds', seconds) }
-    const body = { ...translation.body }
+    const results = resultsOf(body)
     return {
       provider,
-      operation: translation.operation,
+      operation,
       model: translation.model,
-      kind,
+      kind: kindOf(provider, operation, body),
       door: 'videos',
-      request: jobRequest(options, { body, display, inputs }, config.jobDefaults, now()),
+      request: jobRequest(options, { body, display, inputs, results }, config.jobDefaults, now()),
       ...(key !== undefined && { idempotency: idempotencyOf(ROUTE, key, request, inputs) }),
     }
   }
@@ -80,64 +81,6 @@ function withTextSeconds(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !('seconds' in value) || typeof value.seconds !== 'number')
     return value
   return { ...value, seconds: String(value.seconds) }
-}
-
-function splitModel(text: string): { provider: ProviderName; model: string } {
-  const slash = text.indexOf('/')
-  const provider = ProviderName.safeParse(text.slice(0, slash))
-  if (slash < 1 || slash === text.length - 1 || !provider.success) {
-    const message = `model must be <provider>/<model> with a provider of ${PROVIDERS.join(', ')}, for instance runway/gen4_turbo`
-    throw new ProblemError('invalid_model', message, { param: 'model' })
-  }
-  if (!operationsOf(provider.data)) throw notSupportedYet(provider.data)
-  return { provider: provider.data, model: text.slice(slash + 1) }
-}
-
-function notSupportedYet(provider: ProviderName): ProblemError {
-  return new ProblemError('not_supported', `${provider} cannot be used yet; use runway/<model>`, { param: 'model' })
-}
-
-/** What belongs to the job, and what is the vendor's. */
-function splitOptions(request: z.infer<typeof VideoRequestAfterIntake>) {
-  const {
-    webhook_url,
-    metadata,
-    priority,
-    delay_seconds,
-    deadlines,
-    retention_seconds,
-    on_submission_unknown,
-    ...work
-  } = request
-  const options: JobOptions = {
-    webhook_url,
-    metadata,
-    priority,
-    delay_seconds,
-    deadlines,
-    retention_seconds,
-    on_submission_unknown,
-  }
-  return { options, work }
-}
-
-/** The forms of `input_reference`: text, a file or long data URI (a place by now), `{image_url}`, and `{file_id}`. */
-function imageOf(reference: unknown): string | InputPlace | undefined {
-  if (reference === undefined || reference === '') return undefined
-  const parsed = InputReference.safeParse(reference)
-  const image = parsed.success ? mediaOf(parsed.data) : undefined
-  if (image === undefined || (typeof image === 'string' && !/^(https|data|runway):/i.test(image))) {
-    const message = 'input_reference must be a file, an https URL, a data URI or {"image_url": …}'
-    throw new ProblemError('invalid_input_reference', message, { param: 'input_reference' })
-  }
-  return image
-}
-
-function mediaOf(reference: z.infer<typeof InputReference>): string | InputPlace {
-  if (typeof reference === 'string' || '$input' in reference) return reference
-  if ('image_url' in reference) return reference.image_url
-  const message = 'Files cannot be referred to by id yet; send the file itself, a URL or a data URI'
-  throw new ProblemError('not_supported', message, { param: 'input_reference[file_id]' })
 }
 
 function place<Name extends string>(name: Name, value: string | InputPlace | undefined) {

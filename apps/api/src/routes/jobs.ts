@@ -17,7 +17,7 @@ import { removeJob } from '../remove-job.ts'
 import { json, type Reply } from '../reply.ts'
 import type { ApiContext, Route } from '../route.ts'
 import { CONTENT_ANSWERS, serveOutput } from '../serve-output.ts'
-import { createWaitForEnd, preferredWait } from '../wait-for-end.ts'
+import { preferredWait } from '../wait-for-end.ts'
 import { draftJob } from './create-job.ts'
 
 const JobListQuery = ListQuery.extend({
@@ -34,9 +34,8 @@ const ENDED_OR_NOT = {
 
 /** The service's own API: every operation of a vendor, by the vendor's own body. */
 export function jobRoutes(deps: AppDeps): Route[] {
-  const { jobs, publicUrl, closing } = deps
+  const { jobs, waits, publicUrl, closing } = deps
   const show = (job: JobRecord) => jobResource(job, publicUrl)
-  const waitForEnd = createWaitForEnd(jobs)
   const base = { tag: 'Jobs', errors: 'problem' } as const
 
   /** The job once it has ended, or as it is when the caller's patience is over. */
@@ -47,7 +46,7 @@ export function jobRoutes(deps: AppDeps): Route[] {
     const waitSeconds = preferredWait(c.req.raw.headers.get('prefer'))
     if (waitSeconds === undefined || isTerminal(job.status)) return { job, headers: {} }
     const signals = [c.req.raw.signal, closing]
-    const seen = await waitForEnd(job.id, { timeoutMs: waitSeconds * 1000, signals })
+    const seen = await waits.wait(job.id, { timeoutMs: waitSeconds * 1000, signals })
     return seen ? { job: seen, headers: { 'preference-applied': `wait=${waitSeconds}` } } : { job, headers: {} }
   }
 

@@ -2,7 +2,7 @@ import { jobError, type Output } from '@genqueue/contract'
 import type { JobRecord, Jobs, RecordIn, Submissions } from '@genqueue/jobs'
 import type { Provider } from '@genqueue/providers'
 import type { Storage } from '@genqueue/storage'
-import type { CopyFailure, CopyOutcome } from '../copy-output.ts'
+import type { CopyFailure, CopyOutcome, CopySource } from '../copy-output.ts'
 import type { KeyRing } from '../key-ring.ts'
 import type { Log } from '../log.ts'
 import { backoffMs } from '../pace.ts'
@@ -19,10 +19,7 @@ export type CopyStageDeps = {
   provider: Provider
   keyRing: KeyRing
   storage: Storage
-  copy: (
-    source: { url: string; index: number; keyWithoutExtension: string },
-    signal: AbortSignal,
-  ) => Promise<CopyOutcome>
+  copy: (source: CopySource, signal: AbortSignal) => Promise<CopyOutcome>
   pollTimeoutMs: number
   /** How long a vendor's or bucket's outage is waited out. */
   deadlineMs: number
@@ -60,7 +57,10 @@ async function copyAll(
   if (outcomes.some(mayHaveFreshUrl)) {
     outcomes = await retryWithFreshUrls(job, outcomes, deps, signal)
   }
-  const outputs = outcomes.flatMap((outcome) => (outcome.kind === 'copied' ? [outcome.output] : []))
+  const outputs = outcomes.flatMap((outcome, index) => {
+    const seed = job.details?.[index]?.seed
+    return outcome.kind === 'copied' ? [{ ...outcome.output, ...(seed !== undefined && { seed }) }] : []
+  })
   const failure = worst(outcomes)
   if (!failure) return succeed(job, run.fence, outputs, deps)
   deps.log.warn({ jobId: job.id, code: failure.code, kind: failure.kind, detail: failure.detail }, 'copy failed')
@@ -78,9 +78,13 @@ async function copyEach(
 ): Promise<CopyOutcome[]> {
   const outcomes: CopyOutcome[] = []
   for (const [index, url] of urls.entries()) {
-    outcomes.push(await copy({ url, index, keyWithoutExtension: outputKey(job, index) }, signal))
+    outcomes.push(await copy(sourceOf(job, url, index), signal))
   }
   return outcomes
+}
+
+function sourceOf(job: RecordIn<'generated'>, url: string, index: number): CopySource {
+  return { url, index, keyWithoutExtension: outputKey(job, index), operation: job.operation, kind: job.kind }
 }
 
 /** Deterministic, so that a rerun overwrites itself; dated by the job's intake, so that buckets stay listable. */
@@ -105,7 +109,7 @@ async function retryWithFreshUrls(
   for (const [index, outcome] of outcomes.entries()) {
     const url = fresh.urls[index]
     const isWanted = url !== undefined && mayHaveFreshUrl(outcome)
-    again.push(isWanted ? await deps.copy({ url, index, keyWithoutExtension: outputKey(job, index) }, signal) : outcome)
+    again.push(isWanted ? await deps.copy(sourceOf(job, url, index), signal) : outcome)
   }
   return again
 }

@@ -16,6 +16,7 @@ const task = (parts: Partial<LeasedTask> = {}): LeasedTask => ({
   taskId: 'task-1',
   providerKeyId: 'key-1',
   submittedAtMs: SUBMITTED_AT_MS,
+  sentAtMs: SUBMITTED_AT_MS,
   runningSinceMs: undefined,
   progress: 0,
   polls: 0,

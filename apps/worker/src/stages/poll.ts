@@ -1,6 +1,6 @@
 import { type Cost, type JobErrorCode, jobError } from '@genqueue/contract'
-import type { EndedAs, LeasedTask, Looks } from '@genqueue/jobs'
-import type { PollOutcome } from '@genqueue/providers'
+import type { EndedAs, Generated, LeasedTask, Looks } from '@genqueue/jobs'
+import type { PollOutcome, TaskEnd } from '@genqueue/providers'
 import { afterErrorMs, nextLookMs, type PollPace } from '../pace.ts'
 
 /** A task that was 404 after the grace period is looked at this often before it counts as lost. */
@@ -9,7 +9,7 @@ const AUTH_RETRY_MS = 60_000
 
 export type PollDecision =
   | { kind: 'again'; delayMs: number; learned: Partial<Looks>; estimatedCost?: Cost | undefined }
-  | { kind: 'generated'; sources: string[]; upstreamStatus: string; cost: Cost | undefined }
+  | ({ kind: 'generated' } & Generated)
   /** `cancelFirst`: the vendor still works on it and must be told to stop. */
   | { kind: 'end'; ended: EndedAs; cancelFirst: boolean }
 
@@ -29,17 +29,10 @@ export function decidePoll(task: LeasedTask, outcome: PollOutcome, context: Poll
     case 'waiting':
       return decideWaiting(task, outcome, context)
     case 'succeeded':
-      return { kind: 'generated', sources: outcome.urls, upstreamStatus: outcome.upstreamStatus, cost: outcome.cost }
+      return { kind: 'generated', ...generatedBy(outcome) }
     case 'failed':
-      return end({
-        status: 'failed',
-        error: outcome.error,
-        outputs: [],
-        cost: outcome.cost,
-        upstreamStatus: outcome.upstreamStatus,
-      })
     case 'canceled':
-      return endCanceled(task, outcome)
+      return end(endedBy(outcome, task.cancelRequested))
     case 'missing':
       return decideMissing(task, context)
     case 'error': {
@@ -104,12 +97,19 @@ function pastDeadline(task: LeasedTask, runningSinceMs: number | undefined, nowM
   return nowMs - task.submittedAtMs > task.deadlines.throttledMs ? 'throttled_timeout' : undefined
 }
 
-/** Canceled at the vendor: by our caller, or by somebody with the same account. */
-function endCanceled(task: LeasedTask, outcome: Extract<PollOutcome, { kind: 'canceled' }>): PollDecision {
-  const { cost, upstreamStatus } = outcome
-  if (task.cancelRequested) return end({ status: 'canceled', cost, upstreamStatus })
+/** What a task that succeeded leaves to be copied. */
+export function generatedBy(end: Extract<TaskEnd, { kind: 'succeeded' }>): Generated {
+  const { urls: sources, upstreamStatus, cost, details, failures } = end
+  return { sources, upstreamStatus, cost, details, failures }
+}
+
+/** How a task that brought nothing ends its job. It is canceled by our caller, or by somebody with the same account. */
+export function endedBy(end: Exclude<TaskEnd, { kind: 'succeeded' }>, cancelRequested: boolean): EndedAs {
+  const { cost, upstreamStatus } = end
+  if (end.kind === 'failed') return { status: 'failed', error: end.error, outputs: [], cost, upstreamStatus }
+  if (cancelRequested) return { status: 'canceled', cost, upstreamStatus }
   const error = jobError('provider_failed', { code: upstreamStatus, message: 'The task was canceled at the provider' })
-  return end({ status: 'failed', error, outputs: [], cost, upstreamStatus })
+  return { status: 'failed', error, outputs: [], cost, upstreamStatus }
 }
 
 function endLate(task: LeasedTask, code: JobErrorCode): PollDecision {

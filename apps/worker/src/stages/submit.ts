@@ -1,47 +1,25 @@
 import { type JobErrorCode, jobError } from '@genqueue/contract'
-import type { JobRecord, Jobs, RecordIn, Submissions } from '@genqueue/jobs'
-import type { Provider, SubmitOutcome, VendorBody } from '@genqueue/providers'
-import type { KeyRing, ProviderKey } from '../key-ring.ts'
-import type { Log } from '../log.ts'
-import { backoffMs } from '../pace.ts'
-import type { Semaphore } from '../semaphore.ts'
+import type { JobRecord, RecordIn } from '@genqueue/jobs'
+import type { SubmitOutcome, VendorBody, WaitOutcome } from '@genqueue/providers'
+import type { ProviderKey } from '../key-ring.ts'
 import { done, type StageOutcome, snooze } from './outcome.ts'
+import { repeatLater, repeatSubmit } from './repeat-submit.ts'
+import { adopt, finish, queueDeadlineMs, restKey } from './settle-create.ts'
+import { resolveUnknown, settleLost } from './settle-lost.ts'
+import type { SubmitDeps } from './submit-deps.ts'
 
-/** A create whose worker vanished is given this much longer than its own timeout to answer after all. */
-const LATE_ANSWER_MS = 5_000
-const MAX_UNKNOWN_RESUBMITS = 1
-/** What lost one answer may lose the next: a vendor that sheds load is given a moment. */
-const RESUBMIT_DELAY_MS = 5_000
-const AUTH_REST_MS = 60_000
-const QUOTA_REST_MS = 300_000
 const NO_KEY_RETRY_MS = 30_000
-
-export type PreparedBody =
-  | { kind: 'ready'; body: VendorBody }
-  | { kind: 'ended'; error: ReturnType<typeof jobError> }
-  | { kind: 'later'; delayMs: number; detail: string }
-
-export type SubmitDeps = {
-  jobs: Jobs
-  submissions: Submissions
-  provider: Provider
-  keyRing: KeyRing
-  /** One permit per socket, taken before the intent is recorded. */
-  sockets: Semaphore
-  prepare: (job: RecordIn<'queued'>, key: ProviderKey) => Promise<PreparedBody>
-  firstLookMs: number
-  submitTimeoutMs: number
-  /** Divides planned waits; 1 outside of demos and tests. */
-  speed: number
-  log: Log
-  now: () => number
-  random: () => number
-}
+/** The adapter's own timeout comes first. */
+const WAIT_MARGIN_MS = 5_000
+/** Inputs that the vendor has forgotten are handed over anew, and the create is sent again, in this many creates. */
+const MAX_CREATES_WITH_NEW_INPUTS = 3
 
 /** Submits a job to its vendor, once. The protocol is drawn in `docs/lifecycle.md`. */
 export async function submit(job: JobRecord, deps: SubmitDeps): Promise<StageOutcome> {
   if (job.status === 'queued') return submitQueued(job, deps)
-  if (job.status === 'submitting' || job.status === 'ambiguous') return settleLost(job, deps)
+  if (job.status === 'submitting' || job.status === 'ambiguous') {
+    return deps.provider.repeatsAreSafe ? repeatSubmit(job, deps) : settleLost(job, deps)
+  }
   return done('nothing to submit')
 }
 
@@ -75,17 +53,13 @@ function waitQueued(job: JobRecord, delayMs: number, note: string, { now }: Subm
   return snooze(Math.min(delayMs, queueDeadlineMs(job) - now() + 1), note)
 }
 
-function queueDeadlineMs({ times, request }: JobRecord): number {
-  return Math.max(times.queued ?? 0, request.notBeforeMs ?? 0) + request.deadlines.queueMs
-}
-
 async function send(
   job: RecordIn<'queued'>,
   key: ProviderKey,
   body: VendorBody,
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
-  const { jobs, submissions, provider, submitTimeoutMs } = deps
+  const { jobs, submissions } = deps
   const begun = await submissions.begin(job, key.id)
   switch (begun.kind) {
     case 'nothing':
@@ -96,58 +70,52 @@ async function send(
     case 'ambiguous':
       return snooze(1, 'ambiguous')
     case 'begun': {
-      const outcome = await provider.submit(
-        { operation: job.operation, body, clientRef: job.clientRef },
-        { key: key.key, signal: AbortSignal.timeout(submitTimeoutMs) },
-      )
+      const outcome = await create(job, key, body, deps)
       return settle(job, begun.fence, key, outcome, deps)
     }
   }
+}
+
+async function create(
+  { operation, clientRef, request }: JobRecord,
+  key: ProviderKey,
+  body: VendorBody,
+  { provider, submitTimeoutMs, waitTimeoutMs, handBack }: SubmitDeps,
+): Promise<WaitOutcome> {
+  const task = { operation, body, clientRef }
+  if (!request.waits || !provider.submitAndWait) {
+    return provider.submit(task, { key: key.key, signal: AbortSignal.timeout(submitTimeoutMs) })
+  }
+  const signal = AbortSignal.any([handBack, AbortSignal.timeout(waitTimeoutMs + WAIT_MARGIN_MS)])
+  return provider.submitAndWait(task, { key: key.key, signal })
 }
 
 async function settle(
   job: RecordIn<'queued'>,
   fence: number,
   key: ProviderKey,
-  outcome: SubmitOutcome,
+  outcome: WaitOutcome,
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
-  const { jobs, log } = deps
+  const { jobs, provider, log } = deps
   if (outcome.kind === 'accepted') return adopt(job, fence, key, outcome, deps)
+  if (outcome.kind === 'finished') return finish(job, fence, key, outcome, deps)
   const current = await jobs.get(job.id)
   if (!current) return done('gone')
   switch (outcome.kind) {
     case 'refused':
+      if (outcome.inputsGone && job.request.inputs.length > 0 && current.submits < MAX_CREATES_WITH_NEW_INPUTS) {
+        return release(current, fence, { reason: 'input_upload', delayMs: 1, restMs: 0 }, deps)
+      }
       await jobs.end(current, { status: 'failed', error: outcome.error, outputs: [] }, { fence })
       return done(outcome.error.code)
     case 'not_accepted':
       return putBack(current, fence, key, outcome, deps)
     case 'unknown':
+      if (provider.repeatsAreSafe) return repeatLater(current, fence, outcome, deps)
       log.error({ jobId: job.id, fence, detail: outcome.detail }, 'submission outcome unknown')
       return resolveUnknown(current, fence, deps)
   }
-}
-
-async function adopt(
-  job: RecordIn<'queued'>,
-  fence: number,
-  key: ProviderKey,
-  answer: Extract<SubmitOutcome, { kind: 'accepted' }>,
-  { submissions, provider, firstLookMs, log, submitTimeoutMs }: SubmitDeps,
-): Promise<StageOutcome> {
-  const { taskId, estimatedCost } = answer
-  const stored = await submissions.accepted(job, {
-    fence,
-    providerKeyId: key.id,
-    taskId,
-    firstLookMs,
-    ...(estimatedCost && { estimatedCost }),
-  })
-  if (stored === 'submitted') return done('submitted')
-  // The job went on without this attempt. What it started is canceled, so that it is not charged for nothing.
-  const canceled = await provider.cancel(taskId, { key: key.key, signal: AbortSignal.timeout(submitTimeoutMs) })
-  log.error({ jobId: job.id, taskId, canceled: canceled.kind }, 'task without a job')
-  return done('orphan')
 }
 
 async function putBack(
@@ -157,61 +125,24 @@ async function putBack(
   outcome: Extract<SubmitOutcome, { kind: 'not_accepted' }>,
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
-  const { jobs, keyRing, speed, now, random, log } = deps
-  const restMs = { auth: AUTH_REST_MS, quota: QUOTA_REST_MS, rate_limited: 30_000, unavailable: 0 }[outcome.reason]
-  const plannedMs =
-    outcome.reason === 'unavailable'
-      ? backoffMs(job.submits, 1_000, 60_000, random())
-      : (outcome.retryAfterMs ?? restMs)
-  const delayMs = plannedMs / speed
-  if (outcome.rests !== 'nothing') {
-    await keyRing.rest(key, outcome.rests === 'key' ? undefined : job.model, delayMs, WAITS[outcome.reason])
-    const level = outcome.reason === 'auth' || outcome.reason === 'quota' ? 'error' : 'warn'
-    log[level]({ jobId: job.id, keyId: key.id, reason: outcome.reason, restMs: delayMs }, 'provider key rests')
-  }
-  const waiting = { reason: WAITS[outcome.reason], untilMs: now() + delayMs }
-  const released = await jobs.release(job, fence, waiting)
-  if (released.done) return waitQueued(job, outcome.rests === 'nothing' ? delayMs : 1, waiting.reason, deps)
+  const { delayMs, reason } = await restKey(job, key, outcome, deps)
+  // Where the key rests, another may do it now.
+  return release(job, fence, { reason, delayMs: outcome.rests === 'nothing' ? delayMs : 1, restMs: delayMs }, deps)
+}
+
+/** Nothing came of the create: the job goes back to the queue. */
+async function release(
+  job: JobRecord,
+  fence: number,
+  { reason, delayMs, restMs }: { reason: string; delayMs: number; restMs: number },
+  deps: SubmitDeps,
+): Promise<StageOutcome> {
+  const { jobs, now } = deps
+  const released = await jobs.release(job, fence, { reason, untilMs: now() + restMs })
+  if (released.done) return waitQueued(job, delayMs, reason, deps)
   if (released.found !== 'cancel') return done('nothing to put back')
   await jobs.end(job, { status: 'canceled' }, { fence })
   return done('canceled')
-}
-
-/** What a job that waits is waiting for, and what it fails with when that lasts past its queue deadline. */
-const WAITS = {
-  auth: 'provider_auth',
-  quota: 'quota_exceeded',
-  rate_limited: 'rate_limited',
-  unavailable: 'provider_unavailable',
-} as const
-
-/** A create was sent, or was about to be, by somebody who did not come back (or has not yet). */
-async function settleLost(
-  job: RecordIn<'submitting'> | RecordIn<'ambiguous'>,
-  deps: SubmitDeps,
-): Promise<StageOutcome> {
-  const { jobs, submitTimeoutMs, now, log } = deps
-  if (job.status === 'submitting') {
-    const marked = await jobs.markAmbiguous(job, job.fence)
-    if (!marked.done) return snooze(1, 'settled meanwhile')
-  }
-  const waitMs = (job.times.submitting ?? 0) + submitTimeoutMs + LATE_ANSWER_MS - now()
-  if (waitMs > 0) return snooze(waitMs, 'ambiguous')
-  log.error({ jobId: job.id, fence: job.fence }, 'submission outcome unknown')
-  return resolveUnknown(job, job.fence, deps)
-}
-
-/** Runway offers no way to ask: fail rather than pay twice, unless the caller chose otherwise, and then once. */
-async function resolveUnknown(job: JobRecord, fence: number, { jobs, now, speed }: SubmitDeps): Promise<StageOutcome> {
-  if (job.request.onSubmissionUnknown === 'resubmit' && job.unknownSubmits < MAX_UNKNOWN_RESUBMITS) {
-    const delayMs = RESUBMIT_DELAY_MS / speed
-    const released = await jobs.release(job, fence, { reason: 'submission_unknown', untilMs: now() + delayMs }, true)
-    if (released.done) return snooze(delayMs, 'resubmit')
-    // Canceled meanwhile: not sent again, but what was sent may be charged, and that is what the job says.
-    if (released.found !== 'cancel') return done('settled meanwhile')
-  }
-  await jobs.end(job, { status: 'failed', error: jobError('submission_unknown'), outputs: [] }, { fence })
-  return done('submission_unknown')
 }
 
 async function endQueued(job: RecordIn<'queued'>, { jobs }: SubmitDeps): Promise<StageOutcome> {

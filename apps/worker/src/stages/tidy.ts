@@ -23,7 +23,7 @@ export async function tidyInputs(deps: {
   for (const id of ids) {
     try {
       const job = await jobs.get(JobId.parse(id))
-      for (const input of job?.request.inputs ?? []) await storage.delete(input.key)
+      for (const input of job?.request.inputs ?? []) if (!input.kept) await storage.delete(input.key)
       await ended.forget(id)
     } catch (error) {
       log.warn({ err: error, jobId: id }, 'deleting inputs failed')

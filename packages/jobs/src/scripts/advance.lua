@@ -3,7 +3,8 @@
 -- KEYS 1 record  2 open  3 due  4 expiring  5 undelivered  6 cleanup  7… one per delivery row
 -- ARGV 1 job id  2 expected statuses ',a,b,'  3 fence or ''  4 lease or ''  5 new status  6 now in ms
 --      7 reconcile delay in ms ('' when the job ends)  8 record TTL in ms ('' unless it ends)  9 `<team>/<id>`
---      10 '1' when stored inputs are to be deleted  11 n, then n field/value strings  then m, then m fields to delete
+--      10 '1' when stored inputs are to be deleted  11 channel for the id of a job that has ended
+--      12 n, then n field/value strings  then m, then m fields to delete
 --      then per delivery row: its id, k, k field/value strings
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -18,7 +19,7 @@ if ARGV[4] ~= '' then
 end
 if ARGV[5] == 'queued' and job[3] then return { 0, 'cancel' } end
 
-local at = 11
+local at = 12
 local function take()
   local n = tonumber(ARGV[at])
   local list = {}
@@ -48,4 +49,5 @@ for row = 7, #KEYS do
   redis.call('HSET', KEYS[row], unpack(take()))
   redis.call('ZADD', KEYS[5], now, id)
 end
+redis.call('PUBLISH', ARGV[11], ARGV[1])
 return { 1 }

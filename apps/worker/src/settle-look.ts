@@ -1,0 +1,89 @@
+import type { Cost } from '@genqueue/contract'
+import type { Jobs, LeasedTask, Looks } from '@genqueue/jobs'
+import type { PollOutcome, Provider } from '@genqueue/providers'
+import type { ProviderKey } from './key-ring.ts'
+import type { Log } from './log.ts'
+import { afterErrorMs, type PollPace } from './pace.ts'
+import { decidePoll, isOverdue } from './stages/poll.ts'
+
+/** A task that is overdue and cannot be stopped is given up after so many failures in a row, some seven minutes. */
+const MAX_STOP_TRIES = 10
+
+export type LookDeps = {
+  jobs: Jobs
+  provider: Provider
+  pace: PollPace
+  timeoutMs: number
+  /** Divides planned waits; 1 outside of demos and tests. */
+  speed: number
+  log: Log
+  now: () => number
+  random: () => number
+}
+
+/** Writes down when a task is looked at again, and what is known of it by now. */
+export type TakeNote = (task: LeasedTask, plannedMs: number, learned: Partial<Looks>, estimatedCost?: Cost) => void
+
+/** Does what one look at a task calls for: looks again later, hands it to the copy, or ends the job. */
+export async function settleLook(
+  task: LeasedTask,
+  key: ProviderKey | undefined,
+  outcome: PollOutcome,
+  note: TakeNote,
+  deps: LookDeps,
+): Promise<void> {
+  const { jobs, provider, pace, speed, now, random, log } = deps
+  const nowMs = now()
+  const ageMs = (nowMs - task.submittedAtMs) * speed
+  const context = { pace, nowMs, ageMs, blindGraceMs: pace.blindGraceMs / speed, random: random() }
+  const decision = decidePoll(task, outcome, context)
+  if (decision.kind === 'again') {
+    // What is wrong with the key is no fault of the task, and must not set it apart from those that are asked together.
+    const isKeys = outcome.kind === 'error' && (outcome.reason === 'auth' || outcome.reason === 'rate_limited')
+    const blame = provider.pollMany && isKeys ? { pollErrors: task.pollErrors } : {}
+    note(task, decision.delayMs, { ...decision.learned, ...blame }, decision.estimatedCost)
+    return
+  }
+  if (decision.kind === 'end' && decision.cancelFirst && !(await stopUpstream(task, key, note, deps))) return
+  const job = await jobs.get(task.id)
+  if (job?.status !== 'submitted') return
+  if (decision.kind === 'generated') {
+    const { kind: _, ...found } = decision
+    const generated = await jobs.generated(job, task.lease, found)
+    log.info({ jobId: task.id, stage: 'poll', done: generated.done }, 'task finished')
+    return
+  }
+  const ended = await jobs.end(job, { ...decision.ended, polls: task.polls + 1 }, { lease: task.lease })
+  log.info({ jobId: task.id, stage: 'poll', done: ended.done, status: decision.ended.status }, 'job ended')
+}
+
+/** Ends a job whose caller wants it to end, once the vendor has stopped its task. */
+export async function settleCancel(task: LeasedTask, key: ProviderKey, note: TakeNote, deps: LookDeps): Promise<void> {
+  if (!(await stopUpstream(task, key, note, deps))) return
+  const job = await deps.jobs.get(task.id)
+  if (job?.status === 'submitted') await deps.jobs.end(job, { status: 'canceled' }, { lease: task.lease })
+}
+
+/** True when the vendor has stopped the task, or will not be made to; otherwise it is tried again later. */
+async function stopUpstream(
+  task: LeasedTask,
+  key: ProviderKey | undefined,
+  note: TakeNote,
+  { provider, timeoutMs, pace, now, random, log }: LookDeps,
+): Promise<boolean> {
+  const call = key && { key: key.key, signal: AbortSignal.timeout(timeoutMs) }
+  const outcome = call ? await provider.cancel(task.taskId, call) : undefined
+  if (outcome?.kind === 'gone') return true
+  if (outcome?.kind === 'unsupported') {
+    log.warn({ jobId: task.id, taskId: task.taskId }, 'task is abandoned at the vendor')
+    return true
+  }
+  const tries = task.pollErrors + 1
+  if (!outcome || (tries >= MAX_STOP_TRIES && isOverdue(task, now()))) {
+    log.error({ jobId: task.id, taskId: task.taskId, tries }, 'task could not be stopped and is left at the vendor')
+    return true
+  }
+  const delayMs = Math.max(outcome.retryAfterMs ?? 0, afterErrorMs(pace, tries, random()))
+  note(task, delayMs, { pollErrors: tries })
+  return false
+}
