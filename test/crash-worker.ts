@@ -92,5 +92,8 @@ const worker = await startWorker(
   pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
   seams,
 )
-process.on('SIGTERM', () => void worker.stop().then(() => process.exit(0)))
+process.on('SIGTERM', () => {
+  process.send?.('draining')
+  void worker.stop().then(() => process.exit(0))
+})
 process.send?.('ready')

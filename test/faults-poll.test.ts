@@ -98,7 +98,7 @@ const LOOKS = {
       ends: succeeded({ shows: { cost: { amount: 60, unit: 'credits', final: false } } }),
     },
   ],
-  'poll.terminal_flip': [survives(), survives({ now: true })],
+  'poll.terminal_flip': [survives({ n: 3 }), survives({ n: 3, now: true })],
   'poll.fresh_urls': [survives()],
 } satisfies Partial<Record<FaultOf<'poll'>, FaultCase[]>>
 

@@ -51,7 +51,7 @@ const LOOKS = {
     },
     { args: { cost: 'missing' }, ways: BOTH, ends: succeeds({ shows: { cost: null } }) },
   ],
-  'poll.terminal_flip': [survives()],
+  'poll.terminal_flip': [survives({ n: 3 })],
   'poll.empty_data': [survives({ n: 3 })],
   'poll.pending_word': [survives({ n: 3 })],
   'poll.item_error': each(['providerError', 'timeoutProvider'], (code) => failure(code, 'provider_failed')),

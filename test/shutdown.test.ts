@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { afterEach, expect, test } from 'vitest'
 import { type House, openHouse } from './house.ts'
 import { startWorkerProcess } from './worker-process.ts'
@@ -15,7 +16,9 @@ test('SIGTERM under load: exit 0, nothing lost, nothing claimed after the signal
   const creates = () =>
     Object.values(house.simulator.runway.ledger().markers).reduce((sum, { requests }) => sum + requests, 0)
   await expect.poll(creates, { interval: 5 }).toBeGreaterThan(8)
+  const draining = once(first.child, 'message')
   first.child.kill('SIGTERM')
+  await draining
   const atSignal = creates()
   expect(await first.exited).toEqual({ code: 0, signal: null })
   // What was on its way into a socket when the signal came may still be sent: four at most.
