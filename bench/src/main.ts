@@ -5,6 +5,7 @@ import { PINNING, pin } from './cores.ts'
 import { accept } from './parts/accept.ts'
 import { get } from './parts/get.ts'
 import { idle } from './parts/idle.ts'
+import { images } from './parts/images.ts'
 import { inflight } from './parts/inflight.ts'
 import { kill } from './parts/kill.ts'
 import { outage } from './parts/outage.ts'
@@ -12,7 +13,7 @@ import { pipeline } from './parts/pipeline.ts'
 import { poll } from './parts/poll.ts'
 import { printRows, type Row } from './row.ts'
 
-const PARTS = { accept, get, poll, inflight, pipeline, idle, kill, outage } as const
+const PARTS = { accept, get, poll, inflight, pipeline, images, idle, kill, outage } as const
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
