@@ -8,12 +8,13 @@ import { idle } from './parts/idle.ts'
 import { images } from './parts/images.ts'
 import { inflight } from './parts/inflight.ts'
 import { kill } from './parts/kill.ts'
+import { looks } from './parts/looks.ts'
 import { outage } from './parts/outage.ts'
 import { pipeline } from './parts/pipeline.ts'
 import { poll } from './parts/poll.ts'
 import { printRows, type Row } from './row.ts'
 
-const PARTS = { accept, get, poll, inflight, pipeline, images, idle, kill, outage } as const
+const PARTS = { accept, get, poll, inflight, pipeline, looks, images, idle, kill, outage } as const
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
