@@ -2,7 +2,7 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, normalize } from 'node:path'
 
 const SCOPE = '@genqueue/'
-const BACKEND = ['contract', 'egress', 'jobs', 'log', 'providers', 'storage']
+const BACKEND = ['accounts', 'contract', 'egress', 'jobs', 'log', 'providers', 'storage']
 
 /** Which of our packages each folder may import, as the design draws the house. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -10,6 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'packages/log': [],
   'packages/simulator': [],
   'packages/egress': ['contract'],
+  'packages/accounts': ['contract'],
   'packages/jobs': ['contract'],
   'packages/storage': ['contract'],
   'packages/client': ['contract'],

@@ -13,7 +13,7 @@ import { insteadOf } from './routes/not-offered.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { videoRoutes } from './routes/videos.ts'
 
-const METHODS = ['GET', 'POST', 'DELETE'] as const
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** The API as a function from request to response: no port, no connection, no timer. */
 export function createApp(deps: AppDeps) {

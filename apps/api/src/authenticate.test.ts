@@ -19,7 +19,7 @@ test.each([
   [{ 'x-api-key': 'blue-key-0123456789-abcdefg' }],
   [{ 'x-bf-vk': 'blue-key-0123456789-abcdefg' }],
 ])('a key says whose request it is: %j', (headers) => {
-  expect(strict(asks(headers))).toBe('blue')
+  expect(strict(asks(headers))).toMatchObject({ team: 'blue' })
 })
 
 test.each([
@@ -39,8 +39,8 @@ test('a key in the query string is no key', () => {
 })
 
 test('without a key the own machine is the default team, where that is allowed; a wrong key stays wrong', () => {
-  expect(keyless(asks({}))).toBe('default')
-  expect(keyless(asks({}, 'http://[::1]:8080/v1/videos'))).toBe('default')
+  expect(keyless(asks({}))).toMatchObject({ team: 'default' })
+  expect(keyless(asks({}, 'http://[::1]:8080/v1/videos'))).toMatchObject({ team: 'default' })
   expect(() => keyless(asks({ authorization: 'Bearer sk-anything' }))).toThrow(ProblemError)
 })
 

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { ProblemError } from '@genqueue/contract'
+import { ProblemError, SCOPES, type Scope } from '@genqueue/contract'
 import type { TeamKey } from './team-keys.ts'
 
 const DEFAULT_TEAM = 'default'
@@ -8,20 +8,30 @@ const LOOPBACK_NAME = /^(localhost|127\.0\.0\.1|\[::1\])$/
 /** The parts of a request that say who asks. Keys in the query string are never looked at. */
 type Credentials = { headers: { get(name: string): string | null }; url: string }
 
-export type Authenticate = (credentials: Credentials) => string
+/** Who asks, and what they may do. */
+export type Identity = { team: string; scopes: ReadonlySet<Scope> }
 
-/** Answers with the team of the request's key; a key that is unknown or malformed is refused, whatever the mode. */
+export type Authenticate = (credentials: Credentials) => Identity
+
+const EVERYTHING: ReadonlySet<Scope> = new Set(SCOPES)
+/** What the key of a team from the environment may do: everything but administration. */
+const TEAM_SCOPES: ReadonlySet<Scope> = new Set(['jobs:create', 'jobs:read', 'jobs:cancel', 'webhooks:manage'])
+
+/** Answers with the team and scopes of the request's key; a key that is unknown or malformed is refused, whatever the mode. */
 export function createAuthenticate(keys: readonly TeamKey[], options: { allowKeyless: boolean }): Authenticate {
-  const known = keys.map(({ team, key }) => ({ team, digest: digestOf(key.reveal()) }))
+  const known = keys.map(({ team, key, isAdmin }) => ({
+    identity: { team, scopes: isAdmin ? EVERYTHING : TEAM_SCOPES },
+    digest: digestOf(key.reveal()),
+  }))
   return (credentials) => {
     const key = keyOf(credentials.headers)
     if (key === undefined) {
-      if (options.allowKeyless && isOwnMachine(credentials)) return DEFAULT_TEAM
+      if (options.allowKeyless && isOwnMachine(credentials)) return { team: DEFAULT_TEAM, scopes: EVERYTHING }
       throw unauthorized('Send an API key as Authorization: Bearer, x-api-key or x-bf-vk')
     }
     const digest = digestOf(key)
-    let found: string | undefined
-    for (const { team, digest: expected } of known) if (timingSafeEqual(digest, expected)) found = team
+    let found: Identity | undefined
+    for (const { identity, digest: expected } of known) if (timingSafeEqual(digest, expected)) found = identity
     if (found === undefined) throw unauthorized('The API key is not valid')
     return found
   }

@@ -73,7 +73,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
   const host = vars.HOST ?? (isProduction ? '0.0.0.0' : '127.0.0.1')
   const isLoopback = LOOPBACK_HOSTS.includes(host)
   const teamKeys: TeamKey[] = [...vars.API_KEYS]
-  if (vars.ADMIN_API_KEY) teamKeys.push({ team: 'default', key: new Secret(vars.ADMIN_API_KEY) })
+  if (vars.ADMIN_API_KEY) teamKeys.push({ team: 'default', key: new Secret(vars.ADMIN_API_KEY), isAdmin: true })
   if (vars.API_KEYS.some(({ key }) => key.reveal() === vars.ADMIN_API_KEY)) {
     throw new ConfigError('The environment is not valid:\n  API_KEYS: holds the key of ADMIN_API_KEY')
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { ProblemError, type Scope } from '@genqueue/contract'
 import type { Logger } from 'pino'
 import type { Authenticate } from './authenticate.ts'
 import { problemOf, problemReply } from './problem-reply.ts'
@@ -7,6 +8,7 @@ import type { ApiContext, Caller, Route } from './route.ts'
 
 export type EndpointDeps = { authenticate: Authenticate; log: Logger }
 
+const NONE: ReadonlySet<Scope> = new Set()
 const SAFE_REQUEST_ID = /^[\w.:-]{1,128}$/
 
 /**
@@ -19,11 +21,14 @@ export function endpoint(route: Route, { authenticate, log }: EndpointDeps): (c:
   const requestLog = log.child({}, { redact: [] })
   return async (c) => {
     const startedMs = performance.now()
-    const caller: Caller = { team: '', requestId: requestIdOf(c) }
+    const caller: Caller = { team: '', scopes: NONE, requestId: requestIdOf(c) }
     let reply: Reply
     let code: string | undefined
     try {
-      if (!route.isPublic) caller.team = authenticate(c.req.raw)
+      if (!route.isPublic) {
+        Object.assign(caller, authenticate(c.req.raw))
+        mayUse(route, caller)
+      }
       reply = await route.handle(c, caller)
     } catch (error) {
       const problem = problemOf(error)
@@ -45,6 +50,11 @@ export function endpoint(route: Route, { authenticate, log }: EndpointDeps): (c:
     )
     return toResponse(reply, caller.requestId)
   }
+}
+
+function mayUse({ scope }: Route, { scopes }: Caller): void {
+  if (scope === undefined || scopes.has(scope)) return
+  throw new ProblemError('forbidden', `This needs an API key with the scope ${scope}`)
 }
 
 /** The caller's own id where it is safe to repeat and to log, otherwise a new one. */

@@ -1,22 +1,26 @@
+import type { Scope } from '@genqueue/contract'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import type { Identity } from './authenticate.ts'
 import type { ErrorShape } from './problem-reply.ts'
 import type { Reply } from './reply.ts'
 
 export type ApiContext = Context<{ Bindings: Partial<HttpBindings> }>
 
 /** Who asks, as far as the route wants to know. */
-export type Caller = { team: string; requestId: string }
+export type Caller = Identity & { requestId: string }
 
 /** One route: what it does, and all that the OpenAPI document says about it. */
 export type Route = {
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   summary: string
-  tag: 'Videos' | 'Images' | 'Files' | 'Jobs' | 'Operations'
+  tag: 'Videos' | 'Images' | 'Files' | 'Jobs' | 'Admin' | 'Operations'
   errors: ErrorShape
   isPublic?: boolean
+  /** What the caller's key must be allowed to do. */
+  scope?: Scope
   query?: z.ZodObject
   headers?: Readonly<Record<string, string>>
   /** `multipart`: whether a form is taken beside JSON, or instead of it. */

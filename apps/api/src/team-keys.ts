@@ -1,7 +1,7 @@
 import { Secret } from '@genqueue/contract'
 import { z } from 'zod'
 
-export type TeamKey = { team: string; key: Secret }
+export type TeamKey = { team: string; key: Secret; isAdmin?: true }
 
 const PAIR = /^([a-z0-9][a-z0-9_-]{0,63})=([\x21-\x2b\x2d-\x7e]{24,256})$/
 

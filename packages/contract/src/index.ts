@@ -28,6 +28,7 @@ export {
   OutputResource,
 } from './native-job.ts'
 export { PROBLEMS, type ProblemCode, ProblemError } from './problem.ts'
+export { SCOPES, Scope } from './scope.ts'
 export { Secret } from './secret.ts'
 export { CreateVideoRequest, DeletedVideo, Video, VideoList } from './video.ts'
 export { WEBHOOK_EVENT_TYPES, WebhookEvent } from './webhook-event.ts'

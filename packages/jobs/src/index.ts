@@ -1,17 +1,12 @@
+export type { AcceptOutcome, NewJob } from './accept-job.ts'
+export type { AdvanceOutcome } from './advance-job.ts'
 export { Deliveries } from './deliveries.ts'
 export { Delivery, DeliveryAttempt, DeliveryStatus } from './delivery.ts'
 export { newJobId } from './job-id.ts'
 export { type ListPage, type ListQuery, listJobs } from './job-list.ts'
 export { endedAtMs, jobResource, outputResource, outputsOf, progressOf } from './job-resource.ts'
-export {
-  type AcceptOutcome,
-  type AdvanceOutcome,
-  type EndedAs,
-  Jobs,
-  type JobsDeps,
-  type NewJob,
-  type ReconcileAfter,
-} from './jobs.ts'
+export { type EndedAs, Jobs } from './jobs.ts'
+export type { JobsDeps, ReconcileAfter } from './jobs-deps.ts'
 export { KeyRests } from './key-rests.ts'
 export { createKeys, type Keys } from './keys.ts'
 export { LIFECYCLE, mayBecome, type Stage } from './lifecycle.ts'

@@ -1,66 +1,17 @@
-import { randomUUID } from 'node:crypto'
-import {
-  type Cost,
-  type Door,
-  isTerminal,
-  type JobError,
-  type JobId,
-  type JobKind,
-  type JobStatus,
-  type Output,
-  type ProviderName,
-} from '@genqueue/contract'
-import type { Redis } from 'ioredis'
+import { type Cost, isTerminal, type JobError, type JobId, type JobStatus, type Output } from '@genqueue/contract'
+import { type AcceptOutcome, acceptJob, type NewJob } from './accept-job.ts'
+import { type AdvanceOutcome, advanceJob, type Change, type Proof } from './advance-job.ts'
 import { renderDeliveries } from './delivery.ts'
-import { newJobId } from './job-id.ts'
-import type { Keys } from './keys.ts'
-import { LIFECYCLE, mayBecome } from './lifecycle.ts'
+import type { JobsDeps } from './jobs-deps.ts'
+import { LIFECYCLE } from './lifecycle.ts'
 import { looksOf } from './looks.ts'
-import type { QueueName, Queues } from './queues.ts'
-import { decodeRecord, encodeFields, type JobRecord, type JobRequest, type RecordIn, type Waiting } from './record.ts'
+import { submitQueue } from './queues.ts'
+import { decodeRecord, encodeFields, type JobRecord, type RecordIn, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
 import { type Generated, storableSources } from './sources.ts'
 
-const accept = loadScript('accept')
-const advance = loadScript('advance')
 const requestCancel = loadScript('request-cancel')
 const remove = loadScript('remove')
-
-/** A job in its stage this long without a change is looked at by reconcile. */
-export type ReconcileAfter = { submitMs: number; pollMs: number; copyMs: number }
-
-export type JobsDeps = {
-  /** Scripts and messages share this connection: Redis keeps their order. */
-  redis: Redis
-  queues: Queues
-  keys: Keys
-  /** Where callers reach the API; goes into webhook bodies. */
-  publicUrl: string
-  reconcileAfter?: ReconcileAfter
-  now?: () => number
-}
-
-export type NewJob = {
-  /** Chosen by the caller when inputs were stored under it before the job was accepted. */
-  id?: JobId
-  team: string
-  provider: ProviderName
-  operation: string
-  model?: string
-  kind: JobKind
-  door: Door
-  request: JobRequest
-  idempotency?: { hash: string; fingerprint: string }
-}
-
-export type AcceptOutcome =
-  | { kind: 'created'; job: JobRecord }
-  /** The key was used before for the same request; its job may have been removed since. */
-  | { kind: 'replayed'; id: JobId }
-  | { kind: 'conflict'; id: JobId }
-
-/** Whether a change of status happened; `found` says what stood there instead. */
-export type AdvanceOutcome = { done: true } | { done: false; found: string }
 
 /** How a job ended, and what was learned along with it. */
 export type EndedAs = (
@@ -69,11 +20,8 @@ export type EndedAs = (
   | { status: 'canceled' }
 ) & { cost?: Cost | undefined; upstreamStatus?: string; taskId?: string; polls?: number }
 
-/** What must still hold for a change to happen. `from` defaults to the status that the given record shows. */
-export type Proof = { fence?: number; lease?: string; from?: readonly JobStatus[] }
-
 const DEFAULT_RECONCILE_AFTER = { submitMs: 120_000, pollMs: 300_000, copyMs: 900_000 }
-const DAY_MS = 86_400_000
+
 /** The jobs: accepting them, reading them and every change of status. The only writer of records. */
 export class Jobs {
   readonly #deps: Required<JobsDeps>
@@ -84,57 +32,9 @@ export class Jobs {
 
   /** Durable when it resolves. One job per idempotency key, however many requests race; a replay sends its message again. */
   async accept(job: NewJob): Promise<AcceptOutcome> {
-    const { redis, queues, keys, now, reconcileAfter } = this.#deps
-    const nowMs = now()
-    const id = job.id ?? newJobId(nowMs)
-    const { idempotency, team, request, ...rest } = job
-    const delayMs = Math.max(0, (request.notBeforeMs ?? nowMs) - nowMs)
-    const record: JobRecord = {
-      ...rest,
-      id,
-      team,
-      request,
-      status: 'queued',
-      clientRef: randomUUID(),
-      fence: 0,
-      submits: 0,
-      unknownSubmits: 0,
-      times: { queued: nowMs },
-    }
-    const { times: _, ...parts } = record
-    const send = () => queues.send(submitQueue(job), id, `${id}-queued`, { delayMs, priority: request.priority })
-    const [{ value, reloaded }] = await Promise.all([
-      accept(
-        redis,
-        [
-          idempotency ? keys.idempotency(team, idempotency.hash) : keys.job(id),
-          keys.job(id),
-          keys.open,
-          keys.list(team),
-        ],
-        [
-          idempotency?.fingerprint ?? '',
-          Math.max(DAY_MS, request.retentionMs),
-          id,
-          delayMs + reconcileAfter.submitMs,
-          'at:queued',
-          nowMs,
-          // Beside the request, so that a poller need not read it.
-          'deadlines',
-          `${request.deadlines.throttledMs},${request.deadlines.runningMs}`,
-          ...(request.results === undefined ? [] : ['results', request.results]),
-          ...encodeFields(parts),
-        ],
-      ),
-      send(),
-    ])
-    const [kind, found] = value as ['created' | 'replayed' | 'conflict', JobId] // accept.lua returns nothing else
-    if (kind === 'created') {
-      if (reloaded) await send()
-      return { kind, job: record }
-    }
-    if (kind === 'replayed') await this.wake(found)
-    return { kind, id: found }
+    const outcome = await acceptJob(job, this.#deps)
+    if (outcome.kind === 'replayed') await this.wake(outcome.id)
+    return outcome
   }
 
   async get(id: JobId): Promise<JobRecord | undefined> {
@@ -168,12 +68,13 @@ export class Jobs {
   /** submitting | ambiguous → queued: certainly not accepted, or (`isUnknown`) sent again on the caller's own wish. */
   async release(job: JobRecord, fence: number, waiting: Waiting, isUnknown = false): Promise<AdvanceOutcome> {
     const parts = { waiting, ...(isUnknown && { unknownSubmits: job.unknownSubmits + 1 }) }
-    return this.#advance(job, 'queued', { fence, from: ['submitting', 'ambiguous'] }, parts, ['providerKey'])
+    const proof: Proof = { fence, from: ['submitting', 'ambiguous'] }
+    return this.#advance(job, { to: 'queued', proof, parts, removed: ['providerKey'] })
   }
 
   /** submitting → ambiguous: the create was sent and its answer is lost. */
   async markAmbiguous(job: JobRecord, fence: number): Promise<AdvanceOutcome> {
-    return this.#advance(job, 'ambiguous', { fence, from: ['submitting'] }, {})
+    return this.#advance(job, { to: 'ambiguous', proof: { fence, from: ['submitting'] }, parts: {} })
   }
 
   /** Notes why a queued job is held back; shown to the caller, decides nothing. */
@@ -189,7 +90,11 @@ export class Jobs {
   ): Promise<AdvanceOutcome> {
     const looks = { ...looksOf(job), upstreamStatus, polls: job.polls + 1 }
     const [outcome] = await Promise.all([
-      this.#advance(job, 'generated', { lease }, { ...rest, sources: storableSources(sources), looks }),
+      this.#advance(job, {
+        to: 'generated',
+        proof: { lease },
+        parts: { ...rest, sources: storableSources(sources), looks },
+      }),
       this.#deps.queues.send('copy', job.id, `${job.id}-generated`, { priority: job.request.priority }),
     ])
     return outcome
@@ -208,9 +113,12 @@ export class Jobs {
     const deliveries = renderDeliveries(final, publicUrl, nowMs)
     const looks = 'taskId' in final ? { looks: looksOf(final) } : {}
     const [outcome] = await Promise.all([
-      this.#advance(job, status, proof, { ...parts, ...looks }, ['sources', 'details', 'waiting', 'cancel'], {
-        nowMs,
-        deliveries: deliveries.map(({ id, fields }) => ({ key: keys.delivery(id), id, fields })),
+      this.#advance(job, {
+        to: status,
+        proof,
+        parts: { ...parts, ...looks },
+        removed: ['sources', 'details', 'waiting', 'cancel'],
+        end: { nowMs, deliveries: deliveries.map(({ id, fields }) => ({ key: keys.delivery(id), id, fields })) },
       }),
       ...deliveries.map(({ id }) => queues.send('notify', id, id)),
     ])
@@ -228,56 +136,14 @@ export class Jobs {
     return value === 'removed' || value === 'gone' ? value : 'open'
   }
 
-  async #advance(
-    job: JobRecord,
-    to: JobStatus,
-    proof: Proof,
-    parts: Readonly<Record<string, unknown>>,
-    removed: readonly string[] = [],
-    end?: { nowMs: number; deliveries: readonly { key: string; id: string; fields: readonly string[] }[] },
-  ): Promise<AdvanceOutcome> {
-    const { redis, queues, keys, reconcileAfter, now } = this.#deps
-    const stage = LIFECYCLE[to].stage
-    const fields = encodeFields(parts)
-    const from = (proof.from ?? [job.status]).filter((status) => mayBecome(status, to))
-    const { value, reloaded } = await advance(
-      redis,
-      [
-        keys.job(job.id),
-        keys.open,
-        keys.due(job.provider),
-        keys.expiring,
-        keys.undelivered,
-        keys.cleanup,
-        ...(end?.deliveries.map(({ key }) => key) ?? []),
-      ],
-      [
-        job.id,
-        `,${from.join(',')},`,
-        proof.fence ?? '',
-        proof.lease ?? '',
-        to,
-        end?.nowMs ?? now(),
-        stage ? reconcileAfter[`${stage}Ms`] : '',
-        end ? job.request.retentionMs : '',
-        `${job.team}/${job.id}`,
-        job.request.inputs.length > 0 ? '1' : '',
-        keys.ended,
-        fields.length,
-        ...fields,
-        removed.length,
-        ...removed,
-        ...(end?.deliveries.flatMap((row) => [row.id, row.fields.length, ...row.fields]) ?? []),
-      ],
-    )
-    const [done, found] = value as [0 | 1, string?] // advance.lua returns nothing else
-    if (done !== 1) return { done: false, found: found ?? '' }
-    if (reloaded) {
+  async #advance(job: JobRecord, change: Change): Promise<AdvanceOutcome> {
+    const { reloaded, ...outcome } = await advanceJob(job, change, this.#deps)
+    if (outcome.done && reloaded) {
       // The messages sent along came before the change, and found nothing to do.
-      if (end) await Promise.all(end.deliveries.map(({ id }) => queues.send('notify', id, id)))
-      else await this.wake(job.id)
+      const untold = change.end?.deliveries.map(({ id }) => this.#deps.queues.send('notify', id, id))
+      await (untold ? Promise.all(untold) : this.wake(job.id))
     }
-    return { done: true }
+    return outcome
   }
 
   async #callFor(job: JobRecord, status: JobStatus): Promise<void> {
@@ -293,8 +159,4 @@ export class Jobs {
       await queues.send('copy', job.id, `${job.id}-generated`, { priority })
     }
   }
-}
-
-function submitQueue({ provider, request }: Pick<JobRecord, 'provider' | 'request'>): QueueName {
-  return `${request.waits ? 'wait' : 'submit'}-${provider}`
 }

@@ -2,6 +2,7 @@ import type { ProviderName } from '@genqueue/contract'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
+import type { JobRecord } from './record.ts'
 
 /** `wait-…` holds the creates whose caller waits: they may take as long as the work, and must not hold up the others. */
 export type QueueName = `${'submit' | 'wait'}-${ProviderName}` | 'copy' | 'notify' | 'reconcile'
@@ -60,4 +61,9 @@ export function openQueues(redis: Redis, keys: Keys): Queues {
       await Promise.all([...open.values()].map((each) => each.close()))
     },
   }
+}
+
+/** Where a job waits for its submission. */
+export function submitQueue({ provider, request }: Pick<JobRecord, 'provider' | 'request'>): QueueName {
+  return `${request.waits ? 'wait' : 'submit'}-${provider}`
 }

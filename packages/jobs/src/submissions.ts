@@ -1,6 +1,6 @@
 import type { Cost } from '@genqueue/contract'
 import type { Redis } from 'ioredis'
-import type { ReconcileAfter } from './jobs.ts'
+import type { ReconcileAfter } from './jobs-deps.ts'
 import type { Keys } from './keys.ts'
 import { NO_LOOKS } from './looks.ts'
 import { encodeFields, type JobRecord, type Waiting } from './record.ts'

@@ -1,0 +1,17 @@
+import type { Redis } from 'ioredis'
+import type { Keys } from './keys.ts'
+import type { Queues } from './queues.ts'
+
+/** A job in its stage this long without a change is looked at by reconcile. */
+export type ReconcileAfter = { submitMs: number; pollMs: number; copyMs: number }
+
+export type JobsDeps = {
+  /** Scripts and messages share this connection: Redis keeps their order. */
+  redis: Redis
+  queues: Queues
+  keys: Keys
+  /** Where callers reach the API; goes into webhook bodies. */
+  publicUrl: string
+  reconcileAfter?: ReconcileAfter
+  now?: () => number
+}
