@@ -22,13 +22,18 @@ export function idempotencyKeyOf(header: string | null, inBody?: string): string
   return key
 }
 
+/** Names a key of one route; the same key elsewhere is another. */
+export function idempotencyHash(route: string, key: string): string {
+  return hash('sha256', `${route}\n${key}`, 'hex')
+}
+
 /**
  * What a second request must repeat to count as the same: the validated request in any order of keys. A stored input
  * is known by its hash, because every request stores it under another name.
  */
 export function idempotencyOf(route: string, key: string, request: unknown, inputs: readonly StoredInput[]) {
   return {
-    hash: hash('sha256', `${route}\n${key}`, 'hex'),
+    hash: idempotencyHash(route, key),
     fingerprint: hash('sha256', canonical(request, inputs), 'hex'),
   }
 }

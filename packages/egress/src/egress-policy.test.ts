@@ -65,6 +65,22 @@ describe('checkUrl', () => {
   })
 })
 
+test('what the operator named himself is called wherever it leads, and nothing beside it', () => {
+  const trusted = [{ protocol: 'http:', hostname: 'vendor-proxy.corp', port: 9000 }]
+  const policy = { ...PRODUCTION, trusted }
+  expect(refusal('http://vendor-proxy.corp:9000/v1', policy)).toBe('http://vendor-proxy.corp:9000/v1')
+  for (const url of [
+    'http://vendor-proxy.corp:9001/',
+    'https://vendor-proxy.corp:9000/',
+    'http://a.vendor-proxy.corp:9000/',
+  ])
+    expect(refusal(url, policy)).toBe('blocked')
+  const [target = { protocol: '', hostname: '', port: 0 }] = trusted
+  expect(isAddressAllowed('10.0.0.5', target, policy)).toBe(true)
+  expect(isAddressAllowed('10.0.0.5', { ...target, hostname: 'other.corp' }, policy)).toBe(false)
+  expect(isAddressAllowed('10.0.0.5', target, { ...policy, deny: parseCidrs('10.0.0.0/8') })).toBe(false)
+})
+
 test('an IPv4-mapped address is refused even inside an allowed range', () => {
   const policy = { ...OPEN_POLICY, allow: parseCidrs('::/0, 127.0.0.0/8') }
   const target = { protocol: 'https:', hostname: 'media.example', port: 443 }

@@ -12,6 +12,8 @@ export type EgressPolicy = {
   deny: readonly Cidr[]
   /** When given, only these hosts and their subdomains, in the operator's ranges too. */
   hosts?: readonly string[]
+  /** What the operator's environment names itself: called wherever it leads, unless that is denied. */
+  trusted?: readonly Target[]
 }
 
 /** Where a connection would go: a name without its final dot, or an address without brackets. */
@@ -51,6 +53,7 @@ function parseUrl(input: string | URL): URL {
   return url
 }
 
+/** Where a call of the URL goes, its scheme's usual port filled in. */
 export function targetOf({ protocol, hostname, port }: URL): Target {
   const defaultPort = protocol === 'https:' ? 443 : 80
   return { protocol, hostname: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? defaultPort : Number(port) }
@@ -62,6 +65,7 @@ export function checkTarget(target: Target, policy: EgressPolicy): void {
   if (port === 0 || hostname === '' || hostname.endsWith('.')) {
     throw new EgressError('invalid_url', 'The URL has no host or port that can be called')
   }
+  if (isTrusted(target, policy)) return
   const allowed = parseAddress(hostname) ? isAddressAllowed(hostname, target, policy) : isNameAllowed(target, policy)
   if (!allowed || !isHostListed(hostname, policy)) {
     throw new EgressError('blocked', 'The URL leads to a host, scheme or port that may not be called')
@@ -72,10 +76,15 @@ export function checkTarget(target: Target, policy: EgressPolicy): void {
 export function isAddressAllowed(address: string, target: Target, policy: EgressPolicy): boolean {
   const parsed = parseAddress(address)
   if (parsed === undefined || isInside(parsed, policy.deny) || isInside(parsed, IPV4_MAPPED)) return false
-  if (isInside(parsed, policy.allow)) return true
+  if (isTrusted(target, policy) || isInside(parsed, policy.allow)) return true
   const isPublic = parsed.range() === 'unicast' && !isInside(parsed, NEVER_PUBLIC)
   const isGlobal = parsed.kind() === 'ipv4' || isInside(parsed, PUBLIC_IPV6)
   return isPublic && isGlobal && !isLocalName(target.hostname) && isPublicCallAllowed(target, policy)
+}
+
+/** Whether the operator's environment names this very place. */
+export function isTrusted({ protocol, hostname, port }: Target, { trusted = [] }: EgressPolicy): boolean {
+  return trusted.some((known) => known.protocol === protocol && known.hostname === hostname && known.port === port)
 }
 
 // A name may turn out to lie in the operator's ranges, so while there are any, only the addresses can decide.

@@ -8,10 +8,11 @@ import {
   type EgressPolicy,
   isAddressAllowed,
   isLocalhost,
+  isTrusted,
   LOOPBACK_ADDRESSES,
   type Target,
 } from './egress-policy.ts'
-import { createResolver, type Resolver, resolveWithin } from './resolver.ts'
+import { createResolver, type Resolver, resolveLikeSystem, resolveWithin } from './resolver.ts'
 
 export type GuardedAgentOptions = {
   /** Default: the configured name servers. */
@@ -58,7 +59,9 @@ async function openSocket(
   const portNumber = Number(port || (protocol === 'https:' ? 443 : 80))
   const target: Target = { protocol, hostname: hostname.replace(/\.$/, ''), port: portNumber }
   checkTarget(target, policy)
-  const addresses = await addressesOf(target, policy, (name) => resolveWithin(resolve, name, dnsTimeoutMs))
+  // The operator's own hosts file counts for what he named himself.
+  const resolver = isTrusted(target, policy) ? resolveLikeSystem : resolve
+  const addresses = await addressesOf(target, policy, (name) => resolveWithin(resolver, name, dnsTimeoutMs))
   return dial({ target, addresses, timeoutMs: connectTimeoutMs, ca })
 }
 

@@ -32,7 +32,7 @@ export type GuardedResponse = {
 }
 
 const FORBIDDEN_HEADER =
-  /^(host|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|accept-encoding|proxy-.*)$/i
+  /^(host|content-length|connection|keep-alive|transfer-encoding|te|trailer|upgrade|expect|accept-encoding|proxy-.*)$/i
 
 /** Headers that would redirect, split or upgrade the request and that no caller may set. */
 export function isForbiddenHeader(name: string): boolean {
@@ -61,6 +61,9 @@ export async function guardedRequest(options: GuardedRequestOptions): Promise<Gu
 function assertSendable(method: string, headers: Readonly<Record<string, string>>, maxRedirects: number): void {
   const forbidden = Object.keys(headers).find(isForbiddenHeader)
   if (forbidden !== undefined) throw new TypeError(`The header '${forbidden}' may not be set`)
+  // undici refuses line breaks, but sends Latin-1, which every receiver reads in its own way.
+  const unclear = Object.entries(headers).find(([, value]) => !/^[\t\x20-\x7e]*$/.test(value))
+  if (unclear !== undefined) throw new TypeError(`The header '${unclear[0]}' holds more than visible ASCII`)
   if (maxRedirects > 0 && method !== 'GET' && method !== 'HEAD') throw new TypeError(`A ${method} follows no redirects`)
 }
 

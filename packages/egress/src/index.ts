@@ -2,7 +2,7 @@ export { limitBytes, readCapped } from './body.ts'
 export { type Cidr, parseCidrs } from './cidr.ts'
 export { classifyNetworkError, type NetworkErrorClass } from './classify-network-error.ts'
 export { EgressError, type EgressErrorCode, type Written } from './egress-error.ts'
-export { checkUrl, type EgressPolicy } from './egress-policy.ts'
+export { checkUrl, type EgressPolicy, targetOf } from './egress-policy.ts'
 export { createGuardedAgent, type GuardedAgentOptions } from './guarded-agent.ts'
 export {
   type GuardedRequestOptions,

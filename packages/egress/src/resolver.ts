@@ -17,9 +17,7 @@ export type ResolverOptions = {
  */
 export function createResolver({ dnsTimeoutMs, nameServers }: ResolverOptions): Resolver {
   return async (hostname) => {
-    if (isLocalName(hostname)) {
-      return (await dns.lookup(hostname, { all: true, order: 'ipv4first' })).map(({ address }) => address)
-    }
+    if (isLocalName(hostname)) return resolveLikeSystem(hostname)
     // The second try waits twice as long: a server silent about one family leaves time to use the other.
     const resolver = new dns.Resolver({ timeout: Math.ceil(dnsTimeoutMs / 4), tries: 2 })
     if (nameServers !== undefined) resolver.setServers(nameServers)
@@ -29,6 +27,11 @@ export function createResolver({ dnsTimeoutMs, nameServers }: ResolverOptions): 
     if (addresses.length === 0 && failed?.status === 'rejected') throw failed.reason
     return addresses
   }
+}
+
+/** As every other program on the machine would. */
+export async function resolveLikeSystem(hostname: string): Promise<readonly string[]> {
+  return (await dns.lookup(hostname, { all: true, order: 'ipv4first' })).map(({ address }) => address)
 }
 
 function isEmptyAnswer(error: unknown): boolean {

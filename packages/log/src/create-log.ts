@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { describeError } from './describe-error.ts'
+import { scrub } from './scrub.ts'
 
 /** Fields that must never be printed, wherever an object with them is logged by mistake: the last net, not the first. */
 const NEVER = ['authorization', 'cookie', 'password', 'secret', 'key', 'apiKey', 'x-api-key', 'x-bf-vk', 'body', 'args']
@@ -8,6 +9,8 @@ const redact = {
   censor: '[redacted]',
 }
 const FLUSH_MS = 250
+/** What says of a line what it is. A field of the same name would come after it, and the last one counts. */
+const OURS: readonly string[] = ['level', 'time', 'msg', 'service', 'pid']
 
 export type OpenLog = {
   log: Logger
@@ -24,9 +27,10 @@ export function createLog(options: { service: string; level: string; destination
     {
       level,
       base: { service, pid: process.pid },
-      formatters: { level: (label) => ({ level: label }) },
+      formatters: { level: (label) => ({ level: label }), log: withoutForgeries },
       redact,
-      serializers: { err: describeError },
+      // `detail` is what a vendor or a receiver said.
+      serializers: { err: describeError, error: describeError, detail: scrubbed },
     },
     destination ?? stdout ?? pino.destination(1),
   )
@@ -37,4 +41,15 @@ export function createLog(options: { service: string; level: string; destination
       stdout?.flushSync()
     },
   }
+}
+
+function withoutForgeries(fields: Record<string, unknown>): Record<string, unknown> {
+  if (!OURS.some((name) => name in fields)) return fields
+  const entries = Object.entries(fields)
+  const own = entries.filter(([name]) => !OURS.includes(name))
+  return { ...Object.fromEntries(own), fields: Object.fromEntries(entries.filter(([name]) => OURS.includes(name))) }
+}
+
+function scrubbed(value: unknown): unknown {
+  return typeof value === 'string' ? scrub(value) : value
 }

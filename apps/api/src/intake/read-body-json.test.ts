@@ -62,6 +62,12 @@ describe.each([
     ['a short GIF', { a: dataUri(Buffer.from('GIF89a')) }, 'invalid_input_reference', 'a'],
     ['a long text/html', { a: dataUri(LARGE, 'text/html') }, 'invalid_input_reference', 'a'],
     ['a long SVG', { a: dataUri(Buffer.from('<svg>'.repeat(2000)), 'image/svg+xml') }, 'invalid_input_reference', 'a'],
+    [
+      'a zip that says it is a picture',
+      { a: dataUri(Buffer.from(`PK\x03\x04${'\0'.repeat(9000)}`)) },
+      'invalid_input_reference',
+      'a',
+    ],
     ['a type that its bytes contradict', { a: dataUri(LARGE, 'video/mp4') }, 'invalid_input_reference', 'a'],
     ['malformed base64', { x: { y: `${dataUri(LARGE)}*` } }, 'invalid_input_reference', 'x[y]'],
     ['a data URI in percent encoding', { a: `data:image/png,${'%89'.repeat(2000)}` }, 'invalid_input_reference', 'a'],

@@ -55,7 +55,7 @@ export async function readBody(request: Request, options: ReadBodyOptions): Prom
   }
 }
 
-function encodingOf(contentType: string, contentEncoding: string | null): Intake['encoding'] {
+export function encodingOf(contentType: string, contentEncoding: string | null): Intake['encoding'] {
   if (contentEncoding !== null && contentEncoding.toLowerCase() !== 'identity') {
     throw new ProblemError(
       'unsupported_media_type',
@@ -70,6 +70,6 @@ function encodingOf(contentType: string, contentEncoding: string | null): Intake
   throw new ProblemError('unsupported_media_type', message)
 }
 
-function lengthOf(header: string | null): number | undefined {
+export function lengthOf(header: string | null): number | undefined {
   return header !== null && /^\d+$/.test(header) ? Number(header) : undefined
 }

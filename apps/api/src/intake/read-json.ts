@@ -45,7 +45,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
 }
 
-function parseObject(bytes: Uint8Array): Record<string, unknown> {
+export function parseObject(bytes: Uint8Array): Record<string, unknown> {
   if (bytes.byteLength === 0) throw new ProblemError('invalid_json', 'The body is empty. Send a JSON object.')
   const value = parse(bytes)
   if (!isObject(value)) throw new ProblemError('invalid_request', 'The body must be a JSON object.')
