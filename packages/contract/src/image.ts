@@ -41,7 +41,9 @@ export const ImagesResponse = z.object({
   output_format: z.string().optional(),
   size: z.string().optional(),
   id: z.string().meta({ description: 'The job, for /v1/jobs/{id}' }),
-  cost: z.object({ amount: z.number(), unit: z.enum(['credits', 'usd']), final: z.boolean() }).nullable(),
+  cost: z
+    .object({ amount: z.number(), unit: z.enum(['credits', 'usd']), usd: z.number(), final: z.boolean() })
+    .nullable(),
   failures: z.array(JobFailure),
   outputs: z.array(OutputResource),
   metadata: Metadata,

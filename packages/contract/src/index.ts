@@ -1,3 +1,22 @@
+export {
+  ApiKey,
+  ApiKeyId,
+  ApiKeyList,
+  CreateApiKeyRequest,
+  DeletedApiKey,
+  NewApiKey,
+  PatchApiKeyRequest,
+  RotateApiKeyRequest,
+} from './api-key.ts'
+export {
+  AttemptResource,
+  DeliveryDetail,
+  DeliveryList,
+  DeliveryResource,
+  DeliveryState,
+  RedeliverReport,
+  RedeliverRequest,
+} from './delivery.ts'
 export { DeletedFile, FileId, FileList, FileObject } from './file.ts'
 export { hookToken, readHookToken } from './hook-token.ts'
 export { CreateImageRequest, ImagesResponse } from './image.ts'
@@ -17,6 +36,7 @@ export {
   type TerminalStatus,
 } from './job.ts'
 export { JOB_ERRORS, JobError, JobErrorCode, jobError } from './job-error.ts'
+export { Limits } from './limits.ts'
 export { type Media, SNIFF_BYTES, sniffMedia } from './media-type.ts'
 export {
   CreateJobRequest,
@@ -28,8 +48,42 @@ export {
   OutputResource,
 } from './native-job.ts'
 export { PROBLEMS, type ProblemCode, ProblemError } from './problem.ts'
+export {
+  CreateProviderRequest,
+  DeletedProvider,
+  DeletedProviderKey,
+  ProviderKeyInput,
+  ProviderKeyList,
+  ProviderKeyResource,
+  ProviderList,
+  ProviderResource,
+  ReplaceProviderRequest,
+  RewrapReport,
+} from './provider-config.ts'
+export { ProviderLimits, VendorLimits } from './provider-limits.ts'
 export { SCOPES, Scope } from './scope.ts'
 export { Secret } from './secret.ts'
+export { CreateTeamRequest, PatchTeamRequest, PutTeamRequest, Team, TeamId, TeamList } from './team.ts'
+export { UsageGroup, UsageQuery, UsageReport, UsageRow } from './usage.ts'
 export { CreateVideoRequest, DeletedVideo, Video, VideoList } from './video.ts'
-export { WEBHOOK_EVENT_TYPES, WebhookEvent } from './webhook-event.ts'
+export {
+  CreateWebhookEndpointRequest,
+  DeletedWebhookEndpoint,
+  RotateWebhookSecretRequest,
+  TestWebhookEndpointRequest,
+  UpdateWebhookEndpointRequest,
+  WebhookEndpoint,
+  WebhookEndpointId,
+  WebhookEndpointList,
+  WebhookEndpointTest,
+  WebhookEndpointWithSecret,
+  WebhookEventTypeList,
+} from './webhook-endpoint.ts'
+export { WebhookEvent } from './webhook-event.ts'
 export { signWebhook, verifyWebhook, WebhookSignatureError, webhookKey } from './webhook-signature.ts'
+export {
+  subscribedTypes,
+  WEBHOOK_EVENT_TYPES,
+  WEBHOOK_SUBSCRIPTIONS,
+  WebhookSubscriptions,
+} from './webhook-subscription.ts'

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { JobId, JobKind, JobStatus, Metadata, ProviderName } from './job.ts'
 import { JobErrorCode } from './job-error.ts'
+import { WebhookSubscriptions } from './webhook-subscription.ts'
 
 /** Longest time a job may spend in each kind of waiting, in seconds; past it the job fails with a code that says which. */
 export const Deadlines = z.strictObject({
@@ -18,6 +19,7 @@ export type Deadlines = z.infer<typeof Deadlines>
 /** What a caller may say about a job besides the work itself; the same on every door. */
 export const JobOptions = z.object({
   webhook_url: z.string().max(2048).optional().meta({ description: 'Called when the job ends; Standard Webhooks' }),
+  webhook_events: WebhookSubscriptions.optional(),
   metadata: Metadata.optional(),
   priority: z
     .int()
@@ -95,7 +97,7 @@ export const JobResource = z.object({
   expires_at: z.int().nullable(),
   outputs: z.array(OutputResource),
   cost: z
-    .object({ amount: z.number(), unit: z.enum(['credits', 'usd']), final: z.boolean() })
+    .object({ amount: z.number(), unit: z.enum(['credits', 'usd']), usd: z.number(), final: z.boolean() })
     .nullable()
     .meta({ description: 'An estimate until the vendor told the final charge' }),
   error: JobFailure.nullable(),

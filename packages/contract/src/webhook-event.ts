@@ -1,23 +1,6 @@
 import { z } from 'zod'
 import { JobResource } from './native-job.ts'
-
-export const WEBHOOK_EVENT_TYPES = [
-  'video.completed',
-  'video.failed',
-  'video.canceled',
-  'image.completed',
-  'image.failed',
-  'image.canceled',
-  'audio.completed',
-  'audio.failed',
-  'audio.canceled',
-  'text.completed',
-  'text.failed',
-  'text.canceled',
-  'model3d.completed',
-  'model3d.failed',
-  'model3d.canceled',
-] as const
+import { WEBHOOK_EVENT_TYPES } from './webhook-subscription.ts'
 
 /** The body of a webhook: rendered once when the job ends, the same bytes on every attempt. */
 export const WebhookEvent = z.object({
