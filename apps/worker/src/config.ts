@@ -1,22 +1,18 @@
+import {
+  EncryptionKeys,
+  Envelope,
+  EnvironmentKeyList,
+  environmentKeys,
+  KeyReferencePattern,
+  KeyReferences,
+  type KeySources,
+} from '@genqueue/accounts'
 import { Secret, webhookKey } from '@genqueue/contract'
 import { parseCidrs } from '@genqueue/egress'
 import { z } from 'zod'
 
 const Milliseconds = z.coerce.number().int().positive()
 const Count = z.coerce.number().int().positive()
-
-/** `key` or `key@weight`, separated by commas: several keys share the work by weight; 0 only finishes what it has. */
-const ProviderKeys = z.string().transform((text, context) => {
-  const entries = text.split(',').map((entry) => entry.trim())
-  return entries.flatMap((entry) => {
-    const [key = '', weight = '1'] = entry.split('@')
-    if (key === '' || !(Number(weight) >= 0)) {
-      context.addIssue('is not a list of key or key@weight, separated by commas')
-      return []
-    }
-    return [{ key: new Secret(key), weight: Number(weight) }]
-  })
-})
 
 /** One secret, or several with the current one first while it is being changed. */
 const WebhookSecrets = z.string().transform((text, context) => {
@@ -56,10 +52,12 @@ const Env = z.object({
     .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
     .transform((secret) => new Secret(secret))
     .optional(),
-  RUNWAY_API_KEY: ProviderKeys.optional(),
+  RUNWAY_API_KEY: EnvironmentKeyList.optional(),
   RUNWAY_BASE_URL: z.url({ protocol: /^https?$/ }).default('https://api.dev.runwayml.com'),
-  RUNWARE_API_KEY: ProviderKeys.optional(),
+  RUNWARE_API_KEY: EnvironmentKeyList.optional(),
   RUNWARE_BASE_URL: z.url({ protocol: /^https?$/ }).default('https://api.runware.ai/v1'),
+  ENCRYPTION_KEYS: EncryptionKeys.default([]),
+  PROVIDER_KEY_ENV_PATTERN: KeyReferencePattern,
   EGRESS_ALLOW: Cidrs.default([]),
   OUTPUT_HOSTS: z
     .string()
@@ -69,7 +67,8 @@ const Env = z.object({
   WAIT_CONCURRENCY: Count.default(64),
   POLL_CONCURRENCY: Count.default(128),
   COPY_CONCURRENCY: Count.default(8),
-  NOTIFY_CONCURRENCY: Count.default(64),
+  NOTIFY_CONCURRENCY: Count.default(256),
+  WEBHOOK_WINDOW: Count.default(32),
   SUBMIT_TIMEOUT_MS: Milliseconds.default(60_000),
   WAIT_TIMEOUT_MS: Milliseconds.default(120_000),
   POLL_TIMEOUT_MS: Milliseconds.default(5_000),
@@ -79,7 +78,7 @@ const Env = z.object({
   WEBHOOK_TIMEOUT_MS: Milliseconds.default(15_000),
   LOCK_DURATION_MS: Milliseconds.default(30_000),
   STALLED_INTERVAL_MS: Milliseconds.default(10_000),
-  RECONCILE_INTERVAL_MS: Milliseconds.default(30_000),
+  RECONCILE_INTERVAL_MS: Milliseconds.default(10_000),
   RECONCILE_AFTER_MS: Milliseconds.default(120_000),
   SHUTDOWN_GRACE_MS: Milliseconds.default(75_000),
   SPEED: z.coerce.number().min(1).max(10_000).default(1),
@@ -88,7 +87,10 @@ const Env = z.object({
 })
 
 /** What a worker is told; durations in milliseconds. `SPEED` divides every planned wait: for demos and tests only. */
-export type WorkerConfig = z.infer<typeof Env>
+export type WorkerConfig = z.infer<typeof Env> & {
+  /** Where provider keys come from: what opens stored ones, the variables they may refer to, and our own environment. */
+  keySources: KeySources
+}
 
 /** Reads the environment; throws one error that names every variable at fault and what it should be. */
 export function readWorkerConfig(env: Readonly<Record<string, string | undefined>>): WorkerConfig {
@@ -101,5 +103,11 @@ export function readWorkerConfig(env: Readonly<Record<string, string | undefined
   if (parsed.data.NODE_ENV === 'production' && parsed.data.SPEED !== 1) {
     throw new Error('The worker cannot start with this environment:\n  SPEED: must be 1 in production')
   }
-  return parsed.data
+  const { ENCRYPTION_KEYS, PROVIDER_KEY_ENV_PATTERN: pattern, RUNWAY_API_KEY, RUNWARE_API_KEY } = parsed.data
+  const keySources = {
+    envelope: Envelope.of(ENCRYPTION_KEYS),
+    references: new KeyReferences({ env, pattern }),
+    environment: environmentKeys({ runway: RUNWAY_API_KEY, runware: RUNWARE_API_KEY }),
+  }
+  return { ...parsed.data, keySources }
 }

@@ -1,4 +1,5 @@
 export { readWorkerConfig, type WorkerConfig } from './config.ts'
 export type { Log } from './log.ts'
 export type { Seams } from './outside.ts'
+export type { Leases } from './sender.ts'
 export { type RunningWorker, startWorker } from './worker.ts'

@@ -76,7 +76,6 @@ export class Poller {
   async #run(): Promise<void> {
     const { schedule, concurrency, log, speed } = this.#deps
     const size = this.#batchSize
-    const leaseMs = this.#requestMs + LEASE_MARGIN_MS
     const batch = { size, holdMs: size > 1 ? HOLD_MS / speed : 0 }
     while (!this.#stopping) {
       const free = Math.min(Math.ceil(MAX_LEASED / size), concurrency - this.#inFlight.size)
@@ -85,6 +84,7 @@ export class Poller {
         continue
       }
       try {
+        const leaseMs = this.#requestMs + LEASE_MARGIN_MS
         const { tasks, nextInMs } = await schedule.lease(free * size, leaseMs, batch)
         for (const each of pollBatches(tasks, size)) this.#start(each)
         // A full lease means more may be due; they are taken as soon as there is room.

@@ -14,3 +14,15 @@ export function connectRedis(url: string): Redis {
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
   })
 }
+
+/** A connection that only listens, and is asked now and then whether it still does. Not connected yet. */
+export function connectListener(url: string): Redis {
+  return new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: 300,
+    connectTimeout: 2_000,
+    retryStrategy: (times) => Math.min(250, 20 * times),
+  })
+}

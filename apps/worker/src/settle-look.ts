@@ -44,7 +44,9 @@ export async function settleLook(
     note(task, decision.delayMs, { ...decision.learned, ...blame }, decision.estimatedCost)
     return
   }
-  if (decision.kind === 'end' && decision.cancelFirst && !(await stopUpstream(task, key, note, deps))) return
+  const stopped =
+    decision.kind === 'end' && decision.cancelFirst ? await stopUpstream(task, key, note, deps) : UNTOUCHED
+  if (!stopped) return
   const job = await jobs.get(task.id)
   if (job?.status !== 'submitted') return
   if (decision.kind === 'generated') {
@@ -53,37 +55,46 @@ export async function settleLook(
     log.info({ jobId: task.id, stage: 'poll', done: generated.done }, 'task finished')
     return
   }
-  const ended = await jobs.end(job, { ...decision.ended, polls: task.polls + 1 }, { lease: task.lease })
+  // Of a task that could not be looked at, nobody knows whether it was still at work when it was stopped.
+  const costUnknown = stopped.costUnknown || (stopped !== UNTOUCHED && outcome.kind === 'error')
+  const told = { polls: task.polls + 1, ...(costUnknown && { costUnknown }) }
+  const ended = await jobs.end(job, { ...decision.ended, ...told }, { lease: task.lease })
   log.info({ jobId: task.id, stage: 'poll', done: ended.done, status: decision.ended.status }, 'job ended')
 }
 
 /** Ends a job whose caller wants it to end, once the vendor has stopped its task. */
 export async function settleCancel(task: LeasedTask, key: ProviderKey, note: TakeNote, deps: LookDeps): Promise<void> {
-  if (!(await stopUpstream(task, key, note, deps))) return
+  const stopped = await stopUpstream(task, key, note, deps)
+  if (!stopped) return
   const job = await deps.jobs.get(task.id)
-  if (job?.status === 'submitted') await deps.jobs.end(job, { status: 'canceled' }, { lease: task.lease })
+  if (job?.status === 'submitted') await deps.jobs.end(job, { status: 'canceled', ...stopped }, { lease: task.lease })
 }
 
-/** True when the vendor has stopped the task, or will not be made to; otherwise it is tried again later. */
+/** Whether a task that nobody follows any more may still be charged for. */
+type Stopped = { costUnknown?: true }
+
+const UNTOUCHED: Stopped = {}
+
+/** That the vendor has stopped the task, or will not be made to; undefined when it is tried again later. */
 async function stopUpstream(
   task: LeasedTask,
   key: ProviderKey | undefined,
   note: TakeNote,
   { provider, timeoutMs, pace, now, random, log }: LookDeps,
-): Promise<boolean> {
+): Promise<Stopped | undefined> {
   const call = key && { key: key.key, signal: AbortSignal.timeout(timeoutMs) }
   const outcome = call ? await provider.cancel(task.taskId, call) : undefined
-  if (outcome?.kind === 'gone') return true
+  if (outcome?.kind === 'gone') return {}
   if (outcome?.kind === 'unsupported') {
     log.warn({ jobId: task.id, taskId: task.taskId }, 'task is abandoned at the vendor')
-    return true
+    return { costUnknown: true }
   }
   const tries = task.pollErrors + 1
   if (!outcome || (tries >= MAX_STOP_TRIES && isOverdue(task, now()))) {
     log.error({ jobId: task.id, taskId: task.taskId, tries }, 'task could not be stopped and is left at the vendor')
-    return true
+    return { costUnknown: true }
   }
   const delayMs = Math.max(outcome.retryAfterMs ?? 0, afterErrorMs(pace, tries, random()))
   note(task, delayMs, { pollErrors: tries })
-  return false
+  return undefined
 }

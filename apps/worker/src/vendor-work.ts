@@ -1,8 +1,22 @@
+import type { ProviderBook } from '@genqueue/accounts'
 import { PROVIDERS, type ProviderName } from '@genqueue/contract'
-import { type JobRecord, type Jobs, KeyRests, type Keys, PollSchedule, type Submissions } from '@genqueue/jobs'
+import {
+  type JobRecord,
+  type Jobs,
+  KeyLimits,
+  KeyRests,
+  type Keys,
+  PollSchedule,
+  type QueueName,
+  type Submissions,
+  type Turns,
+} from '@genqueue/jobs'
+import type { PollOutcome } from '@genqueue/providers'
 import type { Redis } from 'ioredis'
 import type { WorkerConfig } from './config.ts'
+import { Feeder } from './feeder.ts'
 import { KeyRing } from './key-ring.ts'
+import { LimitsWatch } from './limits-watch.ts'
 import type { Log } from './log.ts'
 import type { openOutside } from './outside.ts'
 import { type PollPace, RUNWARE_PACE, RUNWAY_PACE } from './pace.ts'
@@ -13,6 +27,8 @@ import { copy } from './stages/copy.ts'
 import type { StageOutcome } from './stages/outcome.ts'
 import { submit } from './stages/submit.ts'
 import { submitAndCopy } from './stages/submit-and-copy.ts'
+import { UploadedInputs } from './uploaded-inputs.ts'
+import { vendorSettings } from './vendor-settings.ts'
 
 const PACES: Readonly<Record<ProviderName, PollPace>> = { runway: RUNWAY_PACE, runware: RUNWARE_PACE }
 
@@ -20,11 +36,15 @@ const PACES: Readonly<Record<ProviderName, PollPace>> = { runway: RUNWAY_PACE, r
 export type VendorWork = {
   name: ProviderName
   keyRing: KeyRing
+  limitsWatch: LimitsWatch
+  feeders: ReadonlyMap<QueueName, Feeder>
   poller: Poller
   submit(job: JobRecord): Promise<StageOutcome>
   /** The same for a job whose caller waits, and the copy where the answer brought the result. */
   submitAndCopy(job: JobRecord): Promise<StageOutcome>
   copy(job: JobRecord): Promise<StageOutcome>
+  /** One look at the task of a job that has ended; undefined where its key is gone. */
+  look(job: JobRecord & { taskId: string }): Promise<PollOutcome | undefined>
 }
 
 export type VendorWorkDeps = {
@@ -33,7 +53,10 @@ export type VendorWorkDeps = {
   keys: Keys
   jobs: Jobs
   submissions: Submissions
+  turns: Turns
   outside: ReturnType<typeof openOutside>
+  /** Provider keys and settings; what they say is followed while the worker runs. */
+  book: ProviderBook
   /** Aborts when the process must end, whatever is under way. */
   handBack: AbortSignal
   log: Log
@@ -45,27 +68,47 @@ export function vendorWork(deps: VendorWorkDeps): VendorWork[] {
 }
 
 function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
-  const { config, redis, keys, jobs, submissions, outside, handBack, log } = deps
+  const { config, redis, keys, jobs, submissions, turns, outside, book, handBack, log } = deps
   const ambient = { log, now: Date.now, random: Math.random, speed: config.SPEED }
-  const provider = outside.providers[name]
+  const settings = () => vendorSettings(name, book, config)
+  const provider = () => outside.provider(name, settings())
   const { storage } = outside
   const pace = PACES[name]
-  const configured = { runway: config.RUNWAY_API_KEY, runware: config.RUNWARE_API_KEY }[name]
-  const keyRing = new KeyRing({ keys: configured ?? [], rests: new KeyRests({ redis, keys }) })
-  // A look at many may take a second request.
-  const pollTimeoutMs = config.POLL_TIMEOUT_MS * (provider.pollMany ? 2 : 1)
+  const rests = new KeyRests({ redis, keys })
+  const limitsWatch = new LimitsWatch({
+    ...ambient,
+    name,
+    provider,
+    book,
+    limits: new KeyLimits({ redis, keys }),
+    rests,
+    timeoutMs: () => settings().pollTimeoutMs,
+  })
+  const keyRing = new KeyRing({ provider: name, book, rests, limitsOf: (keyId) => limitsWatch.of(keyId) })
+  // Getters, because the operator may change the settings; each stage runs with what they are when it begins.
+  const current = {
+    get provider() {
+      return provider()
+    },
+    get submitTimeoutMs() {
+      return settings().submitTimeoutMs
+    },
+    // A look at many may take a second request.
+    get pollTimeoutMs() {
+      return settings().pollTimeoutMs * (provider().pollMany ? 2 : 1)
+    },
+  }
+  const uploaded = new UploadedInputs({ ...ambient, redis, keys })
   const submitDeps = {
     ...ambient,
     jobs,
     submissions,
-    provider,
+    turns,
     keyRing,
     prepare: (job: JobRecord, key: Parameters<typeof prepareBody>[1]) =>
-      prepareBody(job, key, { provider, storage, timeoutMs: config.COPY_TIMEOUT_MS }),
+      prepareBody(job, key, { provider: provider(), storage, uploaded, timeoutMs: config.COPY_TIMEOUT_MS }),
     firstLookMs: pace.firstMs / config.SPEED,
-    submitTimeoutMs: config.SUBMIT_TIMEOUT_MS,
     waitTimeoutMs: config.WAIT_TIMEOUT_MS,
-    pollTimeoutMs,
     handBack,
   }
   const sockets = new Semaphore(config.SUBMIT_CONCURRENCY)
@@ -74,30 +117,44 @@ function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
     ...ambient,
     jobs,
     submissions,
-    provider,
     keyRing,
     storage,
     copy: outside.copy,
-    pollTimeoutMs,
     deadlineMs: config.COPY_DEADLINE_MS,
   }
-  const copyJob = (job: JobRecord) => copy(job, copyDeps, handBack)
+  const copyJob = (job: JobRecord) => copy(job, { ...copyDeps, ...current }, handBack)
+  const feederOf = (queue: QueueName) => [queue, new Feeder({ ...ambient, queue, turns, keyRing })] as const
   return {
     name,
     keyRing,
-    submit: (job) => submit(job, { ...submitDeps, sockets }),
+    limitsWatch,
+    feeders: new Map([feederOf(`submit-${name}`), feederOf(`wait-${name}`)]),
+    submit: (job) => submit(job, { ...submitDeps, ...current, sockets }),
     submitAndCopy: (job) =>
-      submitAndCopy(job, { jobs, submit: (it) => submit(it, { ...submitDeps, sockets: waitSockets }), copy: copyJob }),
+      submitAndCopy(job, {
+        jobs,
+        submit: (it) => submit(it, { ...submitDeps, ...current, sockets: waitSockets }),
+        copy: copyJob,
+      }),
     copy: copyJob,
+    async look({ taskId, ...job }) {
+      const key = 'providerKeyId' in job && job.providerKeyId ? keyRing.byId(job.providerKeyId) : undefined
+      const signal = AbortSignal.timeout(current.pollTimeoutMs)
+      return key && provider().poll(taskId, { key: key.key, signal })
+    },
     poller: new Poller({
       ...ambient,
       schedule: new PollSchedule({ redis, keys, provider: name }),
       jobs,
-      provider,
+      get provider() {
+        return provider()
+      },
       keyRing,
       pace,
       concurrency: config.POLL_CONCURRENCY,
-      timeoutMs: config.POLL_TIMEOUT_MS,
+      get timeoutMs() {
+        return settings().pollTimeoutMs
+      },
     }),
   }
 }

@@ -29,7 +29,7 @@ afterAll(() => simulator.close())
 beforeEach(() => {
   const policy = policyAllowing('127.0.0.0/8')
   agent = createGuardedAgent(policy, limits)
-  send = createWebhookSender({ agent, policy, keys: [webhookKey(SECRET)], timeoutMs: TIMEOUT_MS })
+  send = createWebhookSender({ agent, policy, timeoutMs: TIMEOUT_MS })
 })
 afterEach(() => agent.destroy())
 
@@ -40,6 +40,7 @@ function call(path: string, parts: Partial<WebhookCall> = {}): WebhookCall {
   return {
     id: `msg_${calls}`,
     url: simulator.receiver.url + path,
+    keys: [webhookKey(SECRET)],
     body: '{"type":"video.completed"}',
     attempt: 1,
     timestampSeconds,
@@ -59,7 +60,7 @@ function openSockets(): number {
 
 test('a delivery carries a signature that verifies, its attempt, and exactly the bytes of the body', async () => {
   const sent = call('/ok', { attempt: 3, body: '{"text":"naïve 火"}' })
-  expect(await send(sent)).toEqual({ kind: 'answered', status: 204, retryAfterMs: undefined })
+  expect(await send(sent)).toMatchObject({ kind: 'answered', status: 204, retryAfterMs: undefined, text: '' })
   expect(openSockets(), 'kept for the next delivery').toBe(1)
   const [delivery] = simulator.receiver.deliveries('/ok')
   expect(delivery?.body.toString()).toBe(sent.body)
@@ -79,7 +80,7 @@ describe('a receiver that', () => {
   ] as const)('%s costs the deadline and no socket', async (_name, behaviour) => {
     simulator.receiver.behave({ ...behaviour, path: `/${behaviour.kind}` })
     const { answer, tookMs } = await timed(() => send(call(`/${behaviour.kind}`)))
-    expect(answer).toEqual({ kind: 'failed', error: 'timeout' })
+    expect(answer).toMatchObject({ kind: 'failed', error: 'timeout' })
     expect(tookMs).toBeGreaterThanOrEqual(TIMEOUT_MS - 5)
     expect(tookMs).toBeLessThan(TIMEOUT_MS + SLACK_MS)
     await expect.poll(openSockets).toBe(0)
@@ -113,6 +114,15 @@ describe('a receiver that', () => {
     },
   )
 
+  test('tells why in its answer is quoted: a kilobyte of text at most, without control characters', async () => {
+    const body = `no\u0000such\u001b[31m route ${'é'.repeat(2_000)}`
+    simulator.receiver.behave({ kind: 'answer', status: 404, body, path: '/why' })
+    const answer = await send(call('/why'))
+    const text = answer.kind === 'answered' ? answer.text : ''
+    expect(text).toMatch(/^no such \[31m route é+$/)
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(1024)
+  })
+
   test('answers 410 is told apart', async () => {
     simulator.receiver.behave({ kind: 'answer', status: 410, path: '/gone' })
     expect(await send(call('/gone'))).toMatchObject({ kind: 'answered', status: 410 })
@@ -127,14 +137,14 @@ describe('a receiver that', () => {
   ])('asks with Retry-After %s is heard', async (value, retryAfterMs) => {
     const path = `/busy-${value}`
     simulator.receiver.behave({ kind: 'answer', status: 429, headers: { 'retry-after': value }, path })
-    expect(await send(call(path))).toEqual({ kind: 'answered', status: 429, retryAfterMs })
+    expect(await send(call(path))).toMatchObject({ kind: 'answered', status: 429, retryAfterMs })
   })
 
   test.each(['reset_before_reading', 'reset_after_reading'] as const)(
     'cuts the line (%s) has not answered',
     async (kind) => {
       simulator.receiver.behave({ kind, path: `/${kind}` })
-      expect(await send(call(`/${kind}`))).toEqual({ kind: 'failed', error: 'reset' })
+      expect(await send(call(`/${kind}`))).toMatchObject({ kind: 'failed', error: 'reset' })
     },
   )
 
@@ -147,7 +157,7 @@ describe('a receiver that', () => {
 test('an address that may not be called is blocked for good; one that nobody listens on may come back', async () => {
   const policy = policyAllowing('')
   const guarded = createGuardedAgent(policy, limits)
-  const strict = createWebhookSender({ agent: guarded, policy, keys: [webhookKey(SECRET)], timeoutMs: TIMEOUT_MS })
+  const strict = createWebhookSender({ agent: guarded, policy, timeoutMs: TIMEOUT_MS })
   for (const url of [
     'https://10.0.0.1/hook',
     'http://hooks.example.com/',
@@ -157,5 +167,5 @@ test('an address that may not be called is blocked for good; one that nobody lis
     expect(await strict(call('', { url }))).toMatchObject({ kind: 'blocked' })
   }
   await guarded.destroy()
-  expect(await send(call('', { url: 'http://127.0.0.1:9/hook' }))).toEqual({ kind: 'failed', error: 'connect' })
+  expect(await send(call('', { url: 'http://127.0.0.1:9/hook' }))).toMatchObject({ kind: 'failed', error: 'connect' })
 })

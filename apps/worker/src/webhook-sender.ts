@@ -1,22 +1,24 @@
 import { signWebhook } from '@genqueue/contract'
-import { EgressError, type EgressPolicy, guardedRequest, readCapped } from '@genqueue/egress'
+import { EgressError, type EgressPolicy, guardedRequest } from '@genqueue/egress'
 import { parseRetryAfter } from '@genqueue/providers'
 import type { Agent } from 'undici'
 import type { WebhookAnswer, WebhookCall } from './stages/notify.ts'
 
 const MAX_ANSWER_BYTES = 4096
+const KEPT_ANSWER_BYTES = 1024
 const HEADERS_TIMEOUT_MS = 10_000
 const MAX_RETRY_AFTER_MS = 7 * 86_400_000
 
-/** Sends signed webhooks: guarded address, total deadline, no redirects, the answer read to 4 KB at most. */
+/** Sends signed webhooks: guarded address, total deadline, no redirects, the answer read to 4 KB and kept to 1 KB at most. */
 export function createWebhookSender(deps: {
   agent: Agent
   policy: EgressPolicy
-  keys: readonly Buffer[]
   timeoutMs: number
 }): (call: WebhookCall) => Promise<WebhookAnswer> {
-  const { agent, policy, keys, timeoutMs } = deps
-  return async ({ id, url, body, attempt, timestampSeconds }) => {
+  const { agent, policy, timeoutMs } = deps
+  return async ({ id, url, keys, body, attempt, timestampSeconds }) => {
+    const signed = signWebhook({ id, timestampSeconds, body, keys })
+    const signature = signed['webhook-signature']
     try {
       const response = await guardedRequest({
         agent,
@@ -24,7 +26,7 @@ export function createWebhookSender(deps: {
         method: 'POST',
         url,
         headers: {
-          ...signWebhook({ id, timestampSeconds, body, keys }),
+          ...signed,
           'content-type': 'application/json',
           'user-agent': 'genqueue-webhooks/1',
           'webhook-attempt': String(attempt),
@@ -34,17 +36,38 @@ export function createWebhookSender(deps: {
         headersTimeoutMs: Math.min(HEADERS_TIMEOUT_MS, timeoutMs),
       })
       const { statusCode, headers } = response
-      // The status decides; what follows is only read so that the socket can be used again.
-      await readCapped(response.body, MAX_ANSWER_BYTES).catch(() => undefined)
+      // The status decides; what follows is read for the log, and so that the socket can be used again.
+      const text = await readStart(response.body)
       return {
         kind: 'answered',
         status: statusCode,
         retryAfterMs: parseRetryAfter(headers, Date.now(), MAX_RETRY_AFTER_MS),
+        text,
+        signature,
       }
     } catch (error) {
       const code = error instanceof EgressError ? error.code : 'connect'
       const isHopeless = code === 'blocked' || code === 'invalid_url'
-      return { kind: isHopeless ? 'blocked' : 'failed', error: code }
+      return { kind: isHopeless ? 'blocked' : 'failed', error: code, signature }
     }
   }
+}
+
+/** The beginning of a body as text, whatever becomes of the rest. Control characters would reach terminals by the log. */
+async function readStart(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const kept: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of body) {
+      if (bytes < KEPT_ANSWER_BYTES) kept.push(chunk.subarray(0, KEPT_ANSWER_BYTES - bytes))
+      bytes += chunk.byteLength
+      if (bytes > MAX_ANSWER_BYTES) break
+    }
+  } catch {
+    // Cut short or too slow: it has answered all the same.
+  }
+  return Buffer.concat(kept)
+    .toString('utf8')
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\uFFFD]+/gu, ' ')
+    .trim()
 }

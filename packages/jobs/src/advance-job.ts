@@ -1,6 +1,8 @@
 import type { JobStatus } from '@genqueue/contract'
 import type { JobsDeps } from './jobs-deps.ts'
 import { LIFECYCLE, mayBecome } from './lifecycle.ts'
+import { lineScore, placeArgs, queueDeadlineMs } from './place.ts'
+import { submitQueue } from './queues.ts'
 import { encodeFields, type JobRecord } from './record.ts'
 import { loadScript } from './script.ts'
 
@@ -19,49 +21,50 @@ export type Change = {
   parts: Readonly<Record<string, unknown>>
   /** Hash fields that are true no longer. */
   removed?: readonly string[]
-  /** For the last change: when, and the delivery rows. */
-  end?: { nowMs: number; deliveries: readonly { key: string; id: string; fields: readonly string[] }[] }
+  /** For a job that goes back to `queued`: for how long it sleeps first. Otherwise it is in its line at once. */
+  sleepMs?: number
+  /** For the last change: when, what it settles, and what it tells. */
+  end?: { nowMs: number; money: readonly (string | number)[]; news: readonly string[] }
 }
 
 /** One atomic step. `reloaded`: messages that were sent along came before it, and are to be sent again. */
 export async function advanceJob(
   job: JobRecord,
-  { to, proof = {}, parts, removed = [], end }: Change,
-  { redis, keys, reconcileAfter, now }: Required<JobsDeps>,
+  { to, proof = {}, parts, removed = [], sleepMs = 0, end }: Change,
+  { redis, keys, reconcileAfter, now, onRoom, onNews }: Required<JobsDeps>,
 ): Promise<AdvanceOutcome & { reloaded: boolean }> {
   const stage = LIFECYCLE[to].stage
+  const nowMs = end?.nowMs ?? now()
+  const lookMs = stage && reconcileAfter[`${stage}Ms`] + sleepMs
   const fields = encodeFields(parts)
   const from = (proof.from ?? [job.status]).filter((status) => mayBecome(status, to))
   const { value, reloaded } = await advance(
     redis,
-    [
-      keys.job(job.id),
-      keys.open,
-      keys.due(job.provider),
-      keys.expiring,
-      keys.undelivered,
-      keys.cleanup,
-      ...(end?.deliveries.map(({ key }) => key) ?? []),
-    ],
+    [keys.job(job.id), keys.open, keys.due(job.provider), keys.expiring, keys.cleanup],
     [
       job.id,
       `,${from.join(',')},`,
       proof.fence ?? '',
       proof.lease ?? '',
       to,
-      end?.nowMs ?? now(),
-      stage ? reconcileAfter[`${stage}Ms`] : '',
+      nowMs,
+      (to === 'queued' ? Math.min(lookMs ?? 0, Math.max(0, queueDeadlineMs(job) - nowMs)) : lookMs) ?? '',
       end ? job.request.retentionMs : '',
       `${job.team}/${job.id}`,
       job.request.inputs.length > 0 ? '1' : '',
       keys.ended,
+      ...placeArgs(job, keys),
+      to === 'queued' && sleepMs === 0 ? lineScore(job) : '',
       fields.length,
       ...fields,
       removed.length,
       ...removed,
-      ...(end?.deliveries.flatMap((row) => [row.id, row.fields.length, ...row.fields]) ?? []),
+      ...(end ? [end.money.length, ...end.money, end.news.length, ...end.news] : []),
     ],
   )
-  const [done, found] = value as [0 | 1, string?] // advance.lua returns nothing else
-  return done === 1 ? { done: true, reloaded } : { done: false, found: found ?? '', reloaded }
+  const reply = value as [1, 0 | 1, number] | [0, string] // advance.lua returns nothing else
+  if (reply[0] === 0) return { done: false, found: reply[1], reloaded }
+  if (reply[1] === 1) onRoom(submitQueue(job))
+  if (reply[2] > 0) onNews()
+  return { done: true, reloaded }
 }

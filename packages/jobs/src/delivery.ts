@@ -1,10 +1,4 @@
-import type { WebhookEvent } from '@genqueue/contract'
 import { z } from 'zod'
-import { jobResource } from './job-resource.ts'
-import type { JobRecord } from './record.ts'
-
-const ULID_START = 'job_'.length
-const MAX_BODY_BYTES = 20_000
 
 /** How one attempt to call a receiver ended. */
 export const DeliveryAttempt = z.object({
@@ -12,79 +6,65 @@ export const DeliveryAttempt = z.object({
   durationMs: z.number(),
   /** HTTP status, when there was an answer. */
   status: z.number().optional(),
-  /** `blocked`, `dns`, `connect`, `tls`, `timeout`, `http_5xx` …: a class, never an address. */
+  /** `blocked`, `dns`, `connect`, `tls`, `timeout`, `reset` …: a class, never an address. */
   error: z.string().optional(),
+  /** The beginning of what the receiver answered, as text. */
+  answer: z.string().optional(),
+  /** When the next one was planned. */
+  nextAtMs: z.number().optional(),
+  /** Where it went, for an endpoint: its address may have been changed since. */
+  url: z.string().optional(),
+  /** The header as it was sent: what signed may be gone. */
+  signature: z.string().optional(),
 })
 export type DeliveryAttempt = z.infer<typeof DeliveryAttempt>
 
-export const DeliveryStatus = z.enum(['pending', 'delivered', 'exhausted', 'gone', 'blocked'])
+/**
+ * `exhausted`: nobody took it in ten attempts over about three days; `gone`: the receiver answered 410, or its endpoint
+ * was deleted; `blocked`: an address that may not be called; `held`: its endpoint is disabled, and it is kept for replay.
+ */
+export const DeliveryStatus = z.enum(['pending', 'delivered', 'exhausted', 'gone', 'blocked', 'held'])
 export type DeliveryStatus = z.infer<typeof DeliveryStatus>
 
-/** Telling one endpoint about one event; id and body are the same on every attempt. */
+/** Telling one receiver about one event; id and body are the same on every attempt. */
 export const Delivery = z.object({
+  /** `msg_` and the ULID of the job; for an endpoint followed by `_` and the ULID of the endpoint. */
   id: z.string(),
   jobId: z.string(),
   team: z.string(),
-  url: z.string(),
+  /** Deliveries to one destination share a window and a circuit: `ep:<endpoint id>` or `host:<host>`. */
+  destination: z.string(),
+  /** Of the job itself; an endpoint's is read when it is called. */
+  url: z.string().optional(),
+  endpointId: z.string().optional(),
   type: z.string(),
   body: z.string(),
   createdAtMs: z.coerce.number(),
   status: DeliveryStatus,
+  /** Of all rounds. */
   attempts: z.coerce.number(),
+  /** 1, and one more each time it was asked for again. */
+  round: z.coerce.number(),
+  /** Attempts of this round. */
+  step: z.coerce.number(),
+  /** While it is pending: not before. */
+  nextAtMs: z.coerce.number().optional(),
+  endedAtMs: z.coerce.number().optional(),
+  /** The last twenty attempts, oldest first. */
   log: z.array(DeliveryAttempt),
 })
 export type Delivery = z.infer<typeof Delivery>
 
-/** The delivery rows that the end of this job calls for: rendered once, written with the terminal status. */
-export function renderDeliveries(job: JobRecord, publicUrl: string, nowMs: number): { id: string; fields: string[] }[] {
-  const { webhookUrl } = job.request
-  if (webhookUrl === undefined) return []
-  const ulid = job.id.slice(ULID_START)
-  const id = `msg_${ulid}`
-  const type = eventType(job)
-  const fields = {
-    id,
-    jobId: job.id,
-    team: job.team,
-    url: webhookUrl,
-    type,
-    body: renderBody(job, type, `evt_${ulid}`, publicUrl, nowMs),
-    createdAtMs: String(nowMs),
-    status: 'pending',
-    attempts: '0',
-    log: '[]',
-  }
-  return [{ id, fields: Object.entries(fields).flat() }]
-}
+/** Each attempt stands in a field of its own, so that writing one does not take reading the others. */
+const ATTEMPT_FIELD = 'attempt:'
 
+/** Reads a hash of HGETALL; undefined when there is no such delivery. */
 export function decodeDelivery(hash: Readonly<Record<string, string>>): Delivery | undefined {
   if (hash['id'] === undefined) return undefined
-  return Delivery.parse({ ...hash, log: JSON.parse(hash['log'] ?? '[]') })
-}
-
-function eventType(job: JobRecord): WebhookEvent['type'] {
-  switch (job.status) {
-    case 'succeeded':
-      return `${job.kind}.completed`
-    case 'canceled':
-      return `${job.kind}.canceled`
-    default:
-      return `${job.kind}.failed`
-  }
-}
-
-function renderBody(job: JobRecord, type: WebhookEvent['type'], id: string, publicUrl: string, nowMs: number): string {
-  const event: WebhookEvent = {
-    id,
-    object: 'event',
-    type,
-    created_at: Math.floor(nowMs / 1000),
-    timestamp: new Date(nowMs).toISOString(),
-    data: jobResource(job, publicUrl),
-  }
-  const body = JSON.stringify(event)
-  if (Buffer.byteLength(body) <= MAX_BODY_BYTES) return body
-  // Receivers are told to expect at most 20 KB: what the job's own resource also says is left out first.
-  const { data } = event
-  return JSON.stringify({ ...event, data: { ...data, outputs: data.outputs.slice(0, 20), metadata: {} } })
+  const log = Object.entries(hash)
+    .filter(([field]) => field.startsWith(ATTEMPT_FIELD))
+    .map(([field, text]) => ({ number: Number(field.slice(ATTEMPT_FIELD.length)), attempt: JSON.parse(text) }))
+    .sort((a, b) => a.number - b.number)
+    .map(({ attempt }) => attempt)
+  return Delivery.parse({ ...hash, log })
 }

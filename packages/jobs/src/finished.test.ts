@@ -74,8 +74,8 @@ test('a lost create is sent again only while it is ambiguous, under its fence an
 test('a job for which somebody waits is sent by a queue of its own', async () => {
   const { request, ...rest } = newJob()
   const job = await acceptJob(house, { ...rest, request: { ...request, waits: true, results: 4 } })
-  expect(await house.redis.exists(`${house.keys.bullmq}:wait-runway:${job.id}-queued`)).toBe(1)
-  expect(await house.redis.exists(`${house.keys.bullmq}:submit-runway:${job.id}-queued`)).toBe(0)
+  expect(await house.redis.exists(`${house.keys.bullmq}:wait-runway:${job.id}-queued-1`)).toBe(1)
+  expect(await house.redis.exists(`${house.keys.bullmq}:submit-runway:${job.id}-queued-1`)).toBe(0)
   await house.submissions.begin(job, 'key-1')
   const sent = (await house.jobs.get(job.id)) ?? job
   await house.submissions.accepted(sent, {

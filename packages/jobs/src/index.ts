@@ -1,19 +1,35 @@
 export type { AcceptOutcome, NewJob } from './accept-job.ts'
 export type { AdvanceOutcome } from './advance-job.ts'
-export { Deliveries } from './deliveries.ts'
 export { Delivery, DeliveryAttempt, DeliveryStatus } from './delivery.ts'
+export { type DeliveryPage, listDeliveries } from './delivery-list.ts'
+export { EndpointDisabledReason, EndpointRow, MAX_ENDPOINTS_PER_TEAM } from './endpoint-row.ts'
 export { newJobId } from './job-id.ts'
 export { type ListPage, type ListQuery, listJobs } from './job-list.ts'
 export { endedAtMs, jobResource, outputResource, outputsOf, progressOf } from './job-resource.ts'
+export { GONE, jobSign, readJobSigns } from './job-signs.ts'
 export { type EndedAs, Jobs } from './jobs.ts'
 export type { JobsDeps, ReconcileAfter } from './jobs-deps.ts'
-export { KeyRests } from './key-rests.ts'
+export { isDaySpent, KeyLimits, type LimitsSnapshot, laneLimit } from './key-limits.ts'
+export { KeyRests, type KeyState, type RestOptions } from './key-rests.ts'
 export { createKeys, type Keys } from './keys.ts'
+export { LateCosts, unsettledRecord } from './late-costs.ts'
 export { LIFECYCLE, mayBecome, type Stage } from './lifecycle.ts'
+export type { LimitName, Refusal } from './limits.ts'
 export { type Looks, NO_LOOKS } from './looks.ts'
+export {
+  type LeasedDelivery,
+  Outbox,
+  type OutboxOptions,
+  type Sent,
+  type WrittenBack,
+} from './outbox.ts'
+export { queueDeadlineMs } from './place.ts'
 export { type LeasedTask, type PollNote, PollSchedule } from './poll-schedule.ts'
 export { type Message, openQueues, type QueueName, type Queues, type SendOptions } from './queues.ts'
 export { type ReconcileReport, reconcile } from './reconcile.ts'
 export { JobRecord, JobRequest, type RecordIn, StoredInput, type Waiting } from './record.ts'
+export { tellOnce } from './single-delivery.ts'
 export { type Generated, INLINE_SOURCE } from './sources.ts'
 export { type BeginOutcome, Submissions } from './submissions.ts'
+export { Turns } from './turns.ts'
+export { readOpen, readUsage, type UsageLine } from './usage.ts'

@@ -1,6 +1,7 @@
 import type { Cost, JobError, JobFailure, JobResource, Output, OutputResource } from '@genqueue/contract'
 import { LIFECYCLE } from './lifecycle.ts'
 import type { JobRecord } from './record.ts'
+import { usdOf } from './settlement.ts'
 
 /** A record as `/v1/jobs` and webhooks show it. `publicUrl` is the address at which callers reach the API. */
 export function jobResource(record: JobRecord, publicUrl: string): JobResource {
@@ -87,9 +88,8 @@ function failureOf({ code, message, retryable, providerCode, providerMessage }: 
 
 function costOf(record: JobRecord): JobResource['cost'] {
   const final: Cost | undefined = 'cost' in record ? record.cost : undefined
-  if (final) return { ...final, final: true }
-  const estimate = 'estimatedCost' in record ? record.estimatedCost : undefined
-  return estimate ? { ...estimate, final: false } : null
+  const told = final ?? record.estimatedCost
+  return told ? { ...told, usd: usdOf(told, record), final: final !== undefined } : null
 }
 
 function seconds(ms: number): number {

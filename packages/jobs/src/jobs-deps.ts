@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
-import type { Queues } from './queues.ts'
+import type { QueueName, Queues } from './queues.ts'
 
 /** A job in its stage this long without a change is looked at by reconcile. */
 export type ReconcileAfter = { submitMs: number; pollMs: number; copyMs: number }
@@ -13,5 +13,9 @@ export type JobsDeps = {
   /** Where callers reach the API; goes into webhook bodies. */
   publicUrl: string
   reconcileAfter?: ReconcileAfter
+  /** Told when a job has left a lane in which others wait, so that the next need not wait for the feeder's next look. */
+  onRoom?: (queue: QueueName) => void
+  /** Told when a job has ended and there are webhooks to send. */
+  onNews?: () => void
   now?: () => number
 }

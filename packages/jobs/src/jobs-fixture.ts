@@ -3,13 +3,14 @@ import { Redis } from 'ioredis'
 import { ensureRedisServer } from '../../../scripts/redis-binary.ts'
 import { startRedis } from '../../../scripts/redis-process.ts'
 import type { NewJob } from './accept-job.ts'
-import { Deliveries } from './deliveries.ts'
 import { Jobs } from './jobs.ts'
 import { createKeys } from './keys.ts'
+import { Outbox } from './outbox.ts'
 import { PollSchedule } from './poll-schedule.ts'
 import { openQueues } from './queues.ts'
 import type { JobRecord } from './record.ts'
 import { Submissions } from './submissions.ts'
+import { Turns } from './turns.ts'
 
 /** The jobs on a real Redis of their own, under a prefix of their own. */
 export async function openJobs() {
@@ -27,9 +28,14 @@ export async function openJobs() {
     queues,
     jobs,
     server,
+    turns: new Turns({ redis, keys, queues, reconcileAfter, now: Date.now }),
     submissions: new Submissions({ redis, keys, reconcileAfter }),
     schedule: new PollSchedule({ redis, keys, provider: 'runway' }),
-    deliveries: new Deliveries({ redis, keys }),
+    outbox: new Outbox({ redis, keys }),
+    /** The same outbox some days later. */
+    outboxIn: (clockOffsetMs: number) => new Outbox({ redis, keys, clockOffsetMs }),
+    /** The same jobs by another clock. */
+    jobsAt: (now: () => number) => new Jobs({ redis, queues, keys, publicUrl: 'https://queue.example', now }),
     async close() {
       await queues.close()
       redis.disconnect()

@@ -1,14 +1,17 @@
 import { type Cost, isTerminal, type JobError, type JobId, type JobStatus, type Output } from '@genqueue/contract'
 import { type AcceptOutcome, acceptJob, type NewJob } from './accept-job.ts'
 import { type AdvanceOutcome, advanceJob, type Change, type Proof } from './advance-job.ts'
-import { renderDeliveries } from './delivery.ts'
 import type { JobsDeps } from './jobs-deps.ts'
 import { LIFECYCLE } from './lifecycle.ts'
 import { looksOf } from './looks.ts'
+import { queueDeadlineMs, turnKey } from './place.ts'
 import { submitQueue } from './queues.ts'
-import { decodeRecord, encodeFields, type JobRecord, type RecordIn, type Waiting } from './record.ts'
+import { decodeRecord, type JobRecord, type RecordIn, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
+import { type EndedRecord, settleArgs } from './settlement.ts'
 import { type Generated, storableSources } from './sources.ts'
+import { Turns } from './turns.ts'
+import { webhookNews } from './webhook-news.ts'
 
 const requestCancel = loadScript('request-cancel')
 const remove = loadScript('remove')
@@ -18,19 +21,28 @@ export type EndedAs = (
   | { status: 'succeeded'; outputs: Output[] }
   | { status: 'failed'; error: JobError; outputs: Output[] }
   | { status: 'canceled' }
-) & { cost?: Cost | undefined; upstreamStatus?: string; taskId?: string; polls?: number }
+) & {
+  cost?: Cost | undefined
+  /** A task was left at the vendor that may be charged for. */
+  costUnknown?: boolean | undefined
+  upstreamStatus?: string
+  taskId?: string
+  polls?: number
+}
 
 const DEFAULT_RECONCILE_AFTER = { submitMs: 120_000, pollMs: 300_000, copyMs: 900_000 }
 
 /** The jobs: accepting them, reading them and every change of status. The only writer of records. */
 export class Jobs {
   readonly #deps: Required<JobsDeps>
+  readonly #turns: Turns
 
   constructor(deps: JobsDeps) {
-    this.#deps = { reconcileAfter: DEFAULT_RECONCILE_AFTER, now: Date.now, ...deps }
+    this.#deps = { reconcileAfter: DEFAULT_RECONCILE_AFTER, now: Date.now, onRoom: () => {}, onNews: () => {}, ...deps }
+    this.#turns = new Turns(this.#deps)
   }
 
-  /** Durable when it resolves. One job per idempotency key, however many requests race; a replay sends its message again. */
+  /** Durable when it resolves. One job per idempotency key, however many requests race; a replay wakes its job. */
   async accept(job: NewJob): Promise<AcceptOutcome> {
     const outcome = await acceptJob(job, this.#deps)
     if (outcome.kind === 'replayed') await this.wake(outcome.id)
@@ -65,21 +77,23 @@ export class Jobs {
     return current ? this.cancel(current) : 'gone'
   }
 
-  /** submitting | ambiguous → queued: certainly not accepted, or (`isUnknown`) sent again on the caller's own wish. */
-  async release(job: JobRecord, fence: number, waiting: Waiting, isUnknown = false): Promise<AdvanceOutcome> {
+  /**
+   * submitting | ambiguous → queued: certainly not accepted, or (`isUnknown`) sent again on the caller's own wish. It is
+   * in its line again, unless it sleeps first: then its message is to come back and line it up.
+   */
+  async release(
+    job: JobRecord,
+    fence: number,
+    { waiting, sleepMs = 0, isUnknown = false }: { waiting: Waiting; sleepMs?: number; isUnknown?: boolean },
+  ): Promise<AdvanceOutcome> {
     const parts = { waiting, ...(isUnknown && { unknownSubmits: job.unknownSubmits + 1 }) }
     const proof: Proof = { fence, from: ['submitting', 'ambiguous'] }
-    return this.#advance(job, { to: 'queued', proof, parts, removed: ['providerKey'] })
+    return this.#advance(job, { to: 'queued', proof, parts, removed: ['providerKey'], sleepMs })
   }
 
   /** submitting → ambiguous: the create was sent and its answer is lost. */
   async markAmbiguous(job: JobRecord, fence: number): Promise<AdvanceOutcome> {
     return this.#advance(job, { to: 'ambiguous', proof: { fence, from: ['submitting'] }, parts: {} })
-  }
-
-  /** Notes why a queued job is held back; shown to the caller, decides nothing. */
-  async noteWaiting(job: RecordIn<'queued'>, waiting: Waiting): Promise<void> {
-    await this.#deps.redis.hset(this.#deps.keys.job(job.id), ...encodeFields({ waiting }))
   }
 
   /** submitted → generated, with the vendor's URLs, and the message for the copy. */
@@ -100,29 +114,26 @@ export class Jobs {
     return outcome
   }
 
-  /**
-   * Ends the job and writes its delivery rows in the same step; the deliveries' messages follow. Whoever loses the race
-   * for the last step changes nothing.
-   */
+  /** Ends the job and writes its deliveries in the same step. Whoever loses the race for the last step changes nothing. */
   async end(job: JobRecord, ended: EndedAs, proof: Proof = {}): Promise<AdvanceOutcome> {
-    const { keys, queues, publicUrl, now } = this.#deps
+    const { keys, publicUrl, now } = this.#deps
     const nowMs = now()
     const { status, ...parts } = ended
     const { waiting: _, cancelRequestedAtMs: __, ...kept } = job
-    const final = { ...kept, ...parts, status, times: { ...job.times, [status]: nowMs } } as JobRecord // EndedAs holds the fields of its status
-    const deliveries = renderDeliveries(final, publicUrl, nowMs)
+    const cost = ended.cost ?? ('cost' in job ? job.cost : undefined)
+    const final = { ...kept, ...parts, cost, status, times: { ...job.times, [status]: nowMs } } as EndedRecord // EndedAs holds the fields of its status
     const looks = 'taskId' in final ? { looks: looksOf(final) } : {}
-    const [outcome] = await Promise.all([
-      this.#advance(job, {
-        to: status,
-        proof,
-        parts: { ...parts, ...looks },
-        removed: ['sources', 'details', 'waiting', 'cancel'],
-        end: { nowMs, deliveries: deliveries.map(({ id, fields }) => ({ key: keys.delivery(id), id, fields })) },
-      }),
-      ...deliveries.map(({ id }) => queues.send('notify', id, id)),
-    ])
-    return outcome
+    return this.#advance(job, {
+      to: status,
+      proof,
+      parts: { ...parts, ...looks },
+      removed: ['sources', 'details', 'waiting', 'cancel'],
+      end: {
+        nowMs,
+        money: settleArgs(job, final, keys, nowMs),
+        news: webhookNews(final, publicUrl, nowMs),
+      },
+    })
   }
 
   /** Removes the record of an ended job. */
@@ -138,11 +149,8 @@ export class Jobs {
 
   async #advance(job: JobRecord, change: Change): Promise<AdvanceOutcome> {
     const { reloaded, ...outcome } = await advanceJob(job, change, this.#deps)
-    if (outcome.done && reloaded) {
-      // The messages sent along came before the change, and found nothing to do.
-      const untold = change.end?.deliveries.map(({ id }) => this.#deps.queues.send('notify', id, id))
-      await (untold ? Promise.all(untold) : this.wake(job.id))
-    }
+    // The messages sent along came before the change, and found nothing to do.
+    if (outcome.done && reloaded && !change.end) await this.wake(job.id)
     return outcome
   }
 
@@ -151,12 +159,26 @@ export class Jobs {
     const stage = LIFECYCLE[status].stage
     const { priority } = job.request
     if (stage === 'submit') {
-      const delayMs = Math.max(0, (job.request.notBeforeMs ?? 0) - now())
-      await queues.send(submitQueue(job), job.id, `${job.id}-queued`, { priority, delayMs })
+      await (job.status === 'queued' ? this.#wakeQueued(job) : this.#lookAt(job))
     } else if (stage === 'poll') {
       await redis.zadd(keys.due(job.provider), 'NX', now(), job.id)
     } else if (stage === 'copy') {
       await queues.send('copy', job.id, `${job.id}-generated`, { priority })
     }
+  }
+
+  /** A job that sleeps is woken when it is time; one that has waited too long is looked at, wherever it stands. */
+  async #wakeQueued(job: RecordIn<'queued'>): Promise<void> {
+    const nowMs = this.#deps.now()
+    const wakeAtMs = Math.max(job.request.notBeforeMs ?? 0, job.waiting?.untilMs ?? 0)
+    if (nowMs > queueDeadlineMs(job)) return this.#lookAt(job)
+    if (job.turn === undefined && wakeAtMs > nowMs) {
+      return this.#lookAt(job, Math.min(wakeAtMs, queueDeadlineMs(job) + 1) - nowMs)
+    }
+    await this.#turns.lineUp(job)
+  }
+
+  async #lookAt(job: JobRecord, delayMs = 0): Promise<void> {
+    await this.#deps.queues.send(submitQueue(job), job.id, turnKey(job.id, job.fence), { delayMs })
   }
 }

@@ -1,11 +1,34 @@
 import type { Redis } from 'ioredis'
+import { z } from 'zod'
 import type { Keys } from './keys.ts'
 import { loadScript } from './script.ts'
 
 const restKey = loadScript('rest-key')
+const keyStates = loadScript('key-states')
 const ALL_MODELS = '*'
 
-/** Which provider keys may not be used for new tasks for a while; shared by all workers, forgotten by itself. */
+const Rested = z.tuple([z.coerce.boolean(), z.coerce.number()])
+const States = z.array(z.tuple([z.coerce.number(), z.string(), z.number()]))
+
+type Rest = {
+  /** The model it rests for; absent: for all. */
+  model?: string
+  reason: string
+  sinceMs: number
+  untilMs: number
+}
+
+export type RestOptions = {
+  restMs: number
+  reason: string
+  /** Each rest for the same reason in a row is twice as long as the one before, up to this. */
+  longestMs?: number
+}
+
+/** What stands in the way of a key. `slots`: how many of its tasks are at the vendor in the lane. */
+export type KeyState = { restMs: number; reason: string | undefined; slots: number }
+
+/** Which provider keys may not be used for new tasks for a while; shared by all processes, forgotten by itself. */
 export class KeyRests {
   readonly #redis: Redis
   readonly #keys: Keys
@@ -15,28 +38,34 @@ export class KeyRests {
     this.#keys = deps.keys
   }
 
-  /** The key rests for one model, or wholly; a longer rest that runs already is kept. */
-  async rest(keyId: string, model: string | undefined, restMs: number, reason: string): Promise<void> {
-    await restKey(this.#redis, [this.#keys.rest(keyId, model ?? ALL_MODELS)], [Math.ceil(restMs), reason])
+  /** The key rests for one model, or wholly; a longer rest that runs already is kept. Tells whether one has begun. */
+  async rest(
+    keyId: string,
+    model: string | undefined,
+    { restMs, reason, longestMs = 0 }: RestOptions,
+  ): Promise<{ isNew: boolean; restMs: number }> {
+    const args = [model ?? ALL_MODELS, Math.ceil(restMs), reason, Math.ceil(longestMs)]
+    const [isNew, leftMs] = Rested.parse((await restKey(this.#redis, [this.#keys.rests(keyId)], args)).value)
+    return { isNew, restMs: leftMs }
   }
 
-  /** For how long each key still rests for this model, and why; 0 when it may be used. */
-  async resting(
-    keyIds: readonly string[],
-    model: string | undefined,
-  ): Promise<{ keyId: string; restMs: number; reason: string | undefined }[]> {
-    const models = model === undefined ? [ALL_MODELS] : [ALL_MODELS, model]
-    const names = keyIds.flatMap((keyId) => models.map((each) => this.#keys.rest(keyId, each)))
-    if (names.length === 0) return []
-    // One command while nothing rests, which is nearly always.
-    const reasons = await this.#redis.mget(names)
-    const restsMs = await Promise.all(
-      reasons.map((reason, n) => (reason === null ? 0 : this.#redis.pttl(names[n] ?? ''))),
-    )
-    return keyIds.map((keyId, index) => {
-      const own = models.map((_, n) => index * models.length + n)
-      const longest = own.reduce((a, b) => ((restsMs[b] ?? 0) > (restsMs[a] ?? 0) ? b : a))
-      return { keyId, restMs: Math.max(0, restsMs[longest] ?? 0), reason: reasons[longest] ?? undefined }
+  /** The state of each key for the models it is named with (as many for each), in one round trip. */
+  async states(asked: readonly { keyId: string; models: readonly string[] }[], lane: string): Promise<KeyState[]> {
+    if (asked.length === 0) return []
+    const names = asked.flatMap(({ keyId }) => [this.#keys.rests(keyId), this.#keys.slots(keyId, lane)])
+    const models = asked.map((each) => [ALL_MODELS, ...each.models])
+    const { value } = await keyStates(this.#redis, names, [models[0]?.length ?? 0, ...models.flat()])
+    return States.parse(value).map(([restMs, reason, slots]) => ({ restMs, reason: reason || undefined, slots }))
+  }
+
+  /** The rests of a key that run now. */
+  async of(keyId: string, nowMs: number): Promise<Rest[]> {
+    const fields = await this.#redis.hgetall(this.#keys.rests(keyId))
+    return Object.entries(fields).flatMap(([model, text]) => {
+      const [untilMs = '', sinceMs = '', , ...reason] = text.split(' ')
+      if (Number(untilMs) <= nowMs) return []
+      const about = { reason: reason.join(' '), sinceMs: Number(sinceMs), untilMs: Number(untilMs) }
+      return [model === ALL_MODELS ? about : { model, ...about }]
     })
   }
 }

@@ -5,7 +5,7 @@ import type { Keys } from './keys.ts'
 import type { JobRecord } from './record.ts'
 
 /** `wait-…` holds the creates whose caller waits: they may take as long as the work, and must not hold up the others. */
-export type QueueName = `${'submit' | 'wait'}-${ProviderName}` | 'copy' | 'notify' | 'reconcile'
+export type QueueName = `${'submit' | 'wait'}-${ProviderName}` | 'copy' | 'reconcile'
 
 /** What every message carries: whom to look at. What to do stands in the record. */
 export type Message = { id: string }

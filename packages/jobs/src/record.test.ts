@@ -47,6 +47,13 @@ const common = {
   fence: fc.nat(99),
   submits: fc.nat(9),
   unknownSubmits: fc.nat(1),
+  estimatedCost: cost,
+  hold: fc.record({
+    microUsd: fc.nat(),
+    milliCredits: fc.nat(),
+    creditUsd: fc.double({ min: 0.001, max: 10, noNaN: true }),
+    apiKeyId: text,
+  }),
 }
 const upstream = {
   providerKeyId: text,

@@ -11,6 +11,7 @@ import {
   ProviderName,
 } from '@genqueue/contract'
 import { z } from 'zod'
+import { Hold } from './hold.ts'
 import { decodeLooks, encodeLooks, type Looks, NO_LOOKS } from './looks.ts'
 
 /** A file of the caller's that was streamed to storage at intake; the body refers to it as `{"$input": index}`. */
@@ -31,6 +32,8 @@ export const JobRequest = z.object({
   display: z.object({ prompt: z.string().optional(), size: z.string().optional(), seconds: z.string().optional() }),
   metadata: Metadata,
   webhookUrl: z.string().optional(),
+  /** Types of events that the URL is to be told; all of them unless given. */
+  webhookEvents: z.array(z.string()).optional(),
   onSubmissionUnknown: z.enum(['fail', 'resubmit']),
   deadlines: z.object({ queueMs: z.number(), throttledMs: z.number(), runningMs: z.number() }),
   retentionMs: z.number(),
@@ -50,6 +53,8 @@ export type Waiting = z.infer<typeof Waiting>
 const Common = z.object({
   id: JobId,
   team: z.string(),
+  /** The vendor's capacity group, `*` where it has none of its own: jobs wait for their turn in its lane. */
+  lane: z.string().default('*'),
   provider: ProviderName,
   operation: z.string(),
   model: z.string().optional(),
@@ -65,6 +70,9 @@ const Common = z.object({
   times: z.partialRecord(z.enum(JOB_STATUSES), z.number()),
   waiting: Waiting.optional(),
   cancelRequestedAtMs: z.number().optional(),
+  /** Ours until the vendor tells its own. */
+  estimatedCost: Cost.optional(),
+  hold: Hold.optional(),
 })
 const Upstream = z.object({
   providerKeyId: z.string(),
@@ -75,14 +83,17 @@ const Upstream = z.object({
   polls: z.number(),
   pollErrors: z.number(),
   misses: z.number(),
-  estimatedCost: Cost.optional(),
   runningSinceMs: z.number().optional(),
 })
 const MaybeUpstream = Upstream.partial()
 
 /** The one truth about a job. A field exists only in the states where it is true. */
 export const JobRecord = z.discriminatedUnion('status', [
-  Common.extend({ status: z.literal('queued') }),
+  Common.extend({
+    status: z.literal('queued'),
+    /** While it has its turn and has not begun: which one, on the clock of its lane. */
+    turn: z.number().optional(),
+  }),
   Common.extend({ status: z.literal('submitting'), providerKeyId: z.string() }),
   Common.extend({ status: z.literal('ambiguous'), providerKeyId: z.string() }),
   Common.extend({ status: z.literal('submitted'), ...Upstream.shape }),
@@ -110,19 +121,28 @@ export const JobRecord = z.discriminatedUnion('status', [
     /** What a partly failed batch kept. */
     outputs: z.array(Output),
     cost: Cost.optional(),
+    /** A task was left at the vendor that may be charged for. */
+    costUnknown: z.boolean().optional(),
   }),
-  Common.extend({ status: z.literal('canceled'), ...MaybeUpstream.shape, cost: Cost.optional() }),
+  Common.extend({
+    status: z.literal('canceled'),
+    ...MaybeUpstream.shape,
+    cost: Cost.optional(),
+    costUnknown: z.boolean().optional(),
+  }),
 ])
 export type JobRecord = z.infer<typeof JobRecord>
 export type RecordIn<Status extends JobStatus> = Extract<JobRecord, { status: Status }>
 
 /** How each part of a record is written in the Redis hash; text unless it is listed here. */
-const NUMBERS = ['fence', 'submits', 'unknownSubmits', 'cancelRequestedAtMs'] as const
+const NUMBERS = ['fence', 'submits', 'unknownSubmits', 'cancelRequestedAtMs', 'turn'] as const
 const JSONS = [
   'request',
   'waiting',
   'estimatedCost',
+  'hold',
   'cost',
+  'costUnknown',
   'sources',
   'details',
   'failures',

@@ -31,9 +31,14 @@ function tell(redis: Redis, sha: string, source: string): void {
   redis.script('LOAD', source).catch(() => {})
 }
 
+/** A line `-- include name` stands for the script of that name. */
+function read(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
+}
+
 /** A Lua script of this package by its name; sent by hash, and whole when Redis does not know it. */
 export function loadScript(name: string): Script {
-  const source = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
+  const source = read(name).replace(/^-- include (\S+)$/gm, (_, part: string) => read(part))
   const sha = createHash('sha1').update(source).digest('hex')
   return async (redis, keys, args) => {
     tell(redis, sha, source)

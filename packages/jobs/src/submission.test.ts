@@ -9,6 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => house.close())
 
+const RATE_LIMITED = { reason: 'rate_limited' }
 const answer = (fence: number, taskId: string) => ({ fence, taskId, providerKeyId: 'key-1', firstLookMs: 0 })
 
 async function begin(job: JobRecord): Promise<number> {
@@ -55,17 +56,17 @@ test('an answer that comes after the job has ended is an orphan', async () => {
 test('a change under an older fence is refused', async () => {
   const job = await acceptJob(house)
   const fence = await begin(job)
-  expect(await house.jobs.release(job, fence, { reason: 'rate_limited' })).toEqual({ done: true })
-  const younger = await begin(job)
+  expect(await house.jobs.release(job, fence, { waiting: RATE_LIMITED })).toEqual({ done: true })
+  const younger = await begin((await house.jobs.get(job.id)) ?? job)
   expect(younger).toBeGreaterThan(fence)
-  expect(await house.jobs.release(job, fence, { reason: 'rate_limited' })).toEqual({ done: false, found: 'fenced' })
+  expect(await house.jobs.release(job, fence, { waiting: RATE_LIMITED })).toEqual({ done: false, found: 'fenced' })
   expect((await house.jobs.get(job.id))?.status).toBe('submitting')
 })
 
 test('a job that goes back to the queue keeps the time it was accepted, so that its queue deadline ends', async () => {
   const job = await acceptJob(house)
   await expect.poll(() => Date.now()).toBeGreaterThan(job.times.queued ?? 0)
-  expect(await house.jobs.release(job, await begin(job), { reason: 'rate_limited' })).toEqual({ done: true })
+  expect(await house.jobs.release(job, await begin(job), { waiting: RATE_LIMITED })).toEqual({ done: true })
   expect((await house.jobs.get(job.id))?.times.queued).toBe(job.times.queued)
 })
 
@@ -85,5 +86,5 @@ test('a cancel that comes while the create is on the wire keeps the job from goi
   const job = await acceptJob(house)
   const fence = await begin(job)
   expect(await house.jobs.cancel(job)).toBe('requested')
-  expect(await house.jobs.release(job, fence, { reason: 'rate_limited' })).toEqual({ done: false, found: 'cancel' })
+  expect(await house.jobs.release(job, fence, { waiting: RATE_LIMITED })).toEqual({ done: false, found: 'cancel' })
 })

@@ -3,6 +3,8 @@ import type { Redis } from 'ioredis'
 import type { ReconcileAfter } from './jobs-deps.ts'
 import type { Keys } from './keys.ts'
 import { NO_LOOKS } from './looks.ts'
+import { placeArgs } from './place.ts'
+import { type QueueName, submitQueue } from './queues.ts'
 import { encodeFields, type JobRecord, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
 import { type Generated, storableSources } from './sources.ts'
@@ -21,7 +23,9 @@ export type BeginOutcome =
   | { kind: 'ambiguous'; fence: number; sentAtMs: number }
   /** A cancel was asked for while the job was on its way back to the queue. */
   | { kind: 'cancel' }
-  /** Nothing to submit: the job is further on, or is gone. */
+  /** The key has as many tasks in the lane as it may; nothing was changed. */
+  | { kind: 'full' }
+  /** Nothing to submit: the job is further on, or is gone, or its turn is over. */
   | { kind: 'nothing' }
 
 export type SubmissionsDeps = {
@@ -29,6 +33,8 @@ export type SubmissionsDeps = {
   keys: Keys
   reconcileAfter: ReconcileAfter
   now?: () => number
+  /** As in `JobsDeps`. */
+  onRoom?: (queue: QueueName) => void
 }
 
 /** The records around a create: intent before it, task id after it. See `docs/lifecycle.md`, submitting. */
@@ -36,23 +42,26 @@ export class Submissions {
   readonly #deps: Required<SubmissionsDeps>
 
   constructor(deps: SubmissionsDeps) {
-    this.#deps = { now: Date.now, ...deps }
+    this.#deps = { now: Date.now, onRoom: () => {}, ...deps }
   }
 
-  async begin(job: JobRecord, providerKeyId: string): Promise<BeginOutcome> {
-    const { redis, keys, now, reconcileAfter } = this.#deps
+  /** `limit`: how many jobs may hold the key in the lane at once; without it any number. */
+  async begin(job: JobRecord, providerKeyId: string, limit?: number): Promise<BeginOutcome> {
+    const { redis, keys, now, reconcileAfter, onRoom } = this.#deps
     const { value } = await beginSubmit(
       redis,
       [keys.job(job.id), keys.open],
-      [job.id, now(), providerKeyId, reconcileAfter.submitMs],
+      [job.id, now(), providerKeyId, reconcileAfter.submitMs, ...placeArgs(job, keys), job.fence, limit ?? ''],
     )
-    const [kind, fence, sentAt] = value as [string, string?, string?] // begin-submit.lua returns nothing else
+    const [kind, fence, more] = value as [string, string?, (string | number)?] // begin-submit.lua returns nothing else
     switch (kind) {
       case 'begun':
+        if (more === 1) onRoom(submitQueue(job))
         return { kind, fence: Number(fence) }
       case 'ambiguous':
-        return { kind, fence: Number(fence), sentAtMs: Number(sentAt ?? 0) }
+        return { kind, fence: Number(fence), sentAtMs: Number(more ?? 0) }
       case 'cancel':
+      case 'full':
         return { kind }
       default:
         return { kind: 'nothing' }
@@ -80,6 +89,8 @@ export class Submissions {
         Math.ceil(firstLookMs),
         reconcileAfter.pollMs,
         `${job.provider} ${taskId} ${job.id}`,
+        ...placeArgs(job, keys),
+        providerKeyId,
         ...encodeFields({ providerKeyId, estimatedCost, looks: NO_LOOKS }),
       ],
     )
@@ -105,6 +116,8 @@ export class Submissions {
         fence,
         now(),
         reconcileAfter.copyMs,
+        keys.prefix,
+        job.lane,
         ...encodeFields({ ...parts, sources: storableSources(sources), looks }),
       ],
     )

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
+import { Secret } from '@genqueue/contract'
 import { Agent, buildConnector } from 'undici'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { attemptHttp, type HttpAttempt } from './http-attempt.ts'
@@ -45,6 +46,12 @@ function attempt(url: URL, options: Partial<HttpAttempt> & { agent?: Agent } = {
 }
 
 const answer = (head: string, body = '') => `HTTP/1.1 ${head}\r\n\r\n${body}`
+
+it('an answer that repeats the key of the request is passed on without it', async () => {
+  const { url } = await listen((socket) => socket.end(answer('401 No\r\nconnection: close', 'bad key key_0123456789!')))
+  const outcome = await attempt(url, { secret: new Secret('key_0123456789') })
+  expect(outcome).toMatchObject({ kind: 'answered', status: 401, text: 'bad key [key]!' })
+})
 
 describe('a request that certainly never left', () => {
   it('is one to a closed port', async () => {

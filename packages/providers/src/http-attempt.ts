@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
+import type { Secret } from '@genqueue/contract'
 import type { Dispatcher } from 'undici'
 
 export type HttpAttempt = {
@@ -12,6 +13,8 @@ export type HttpAttempt = {
   /** For everything: waiting for a socket, connecting, sending, headers and body. */
   timeoutMs: number
   maxResponseBytes: number
+  /** What the request authenticates with: should the answer repeat it, it is not passed on. */
+  secret?: Secret
 }
 
 /** `sent: false` is a proof that not one byte of the request left; `sent: true` only means that some may have. */
@@ -25,7 +28,7 @@ export type HttpResult =
  * (a reset during the TLS handshake and one after the request look the same).
  */
 export function attemptHttp(options: HttpAttempt): Promise<HttpResult> {
-  const { dispatcher, method, url, headers, body, signal, timeoutMs, maxResponseBytes } = options
+  const { dispatcher, method, url, headers, body, signal, timeoutMs, maxResponseBytes, secret } = options
   const { promise, resolve } = Promise.withResolvers<HttpResult>()
   const chunks: Buffer[] = []
   let received = 0
@@ -79,13 +82,21 @@ export function attemptHttp(options: HttpAttempt): Promise<HttpResult> {
         if (received > maxResponseBytes) stop(`the answer is larger than ${maxResponseBytes} bytes`)
         else chunks.push(chunk)
       },
-      onResponseEnd: () =>
-        settle({ kind: 'answered', status, headers: responseHeaders, text: Buffer.concat(chunks).toString() }),
+      onResponseEnd: () => {
+        settle({ kind: 'answered', status, headers: responseHeaders, text: without(secret, Buffer.concat(chunks)) })
+      },
       onResponseError: (_controller, error) =>
         settle({ kind: 'failed', sent: controller !== undefined, detail: networkDetail(error) }),
     },
   )
   return promise
+}
+
+function without(secret: Secret | undefined, answer: Buffer): string {
+  const text = answer.toString()
+  const value = secret?.reveal() ?? ''
+  // What is shorter than any key would be found in innocent places.
+  return value.length < 8 ? text : text.replaceAll(value, '[key]')
 }
 
 /** The code, not the message: messages name addresses. */

@@ -1,4 +1,4 @@
-import type { Cost, JobError, JobKind, ProviderName, Secret } from '@genqueue/contract'
+import type { Cost, JobError, JobKind, ProviderName, Secret, VendorLimits } from '@genqueue/contract'
 
 /** JSON as it goes to a vendor; `{"$input": n}` stands where the n-th stored input of the job belongs. */
 export type VendorBody = { readonly [key: string]: unknown }
@@ -100,9 +100,19 @@ export type StoredInput = {
 
 /** How a stored input could (not) be handed to the vendor; nothing was charged in any case. */
 export type PreparedInput =
-  | { kind: 'ready'; value: string }
+  | {
+      kind: 'ready'
+      value: string
+      /** What was uploaded may stand in other bodies of the same key for so long; without it the value is the file itself. */
+      reusableMs?: number
+    }
   | { kind: 'refused'; error: JobError }
   | { kind: 'retry'; retryAfterMs?: number; detail: string }
+
+/** What the vendor says of a key's limits; `error` says nothing about them. */
+export type LimitsOutcome =
+  | { kind: 'known'; limits: VendorLimits }
+  | { kind: 'error'; reason: 'auth' | 'unavailable' | 'protocol'; detail: string }
 
 /** A vendor. Every call is one HTTP attempt (uploads: one per leg); whoever calls decides about again. */
 export interface Provider {
@@ -128,6 +138,8 @@ export interface Provider {
   cancel(taskId: string, call: Call): Promise<CancelOutcome>
   /** Turns a stored input into the string that the vendor takes in its body. */
   prepareInput(input: StoredInput, call: Call): Promise<PreparedInput>
+  /** The limits of the key and what is used of them, where the vendor tells. */
+  limits?(call: Call): Promise<LimitsOutcome>
 }
 
 /** One thing a vendor can be asked to do. */

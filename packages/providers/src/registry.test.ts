@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
 import { kindOf, operationsOf, translateVideo } from './registry.ts'
-import { estimateVideoCost } from './runway/estimate.ts'
 import { endpointOf } from './runway/operations.ts'
 
 const EXPECTED = {
@@ -35,10 +34,4 @@ it('an upscale of a video makes a video, of an image an image', () => {
   expect(kindOf('runware', 'upscale', { inputs: { video: 'https://a.example/1.mp4' } })).toBe('video')
   expect(kindOf('runway', 'video_upscale', {})).toBe('video')
   expect(() => kindOf('runware', 'text_to_video', {})).toThrow(/no operation/)
-})
-
-it('a video is estimated by the price list where model, price and duration are known', () => {
-  expect(estimateVideoCost({ model: 'gen4.5', duration: 5 })).toEqual({ amount: 60, unit: 'credits' })
-  expect(estimateVideoCost({ model: 'seedance2', duration: 'auto' })).toBeUndefined()
-  expect(estimateVideoCost({ model: 'unheard-of', duration: 5 })).toBeUndefined()
 })

@@ -1,10 +1,10 @@
 import { type JobError, jobError } from '@genqueue/contract'
-import type { JobRecord, RecordIn } from '@genqueue/jobs'
+import { type EndedAs, type JobRecord, queueDeadlineMs, type RecordIn } from '@genqueue/jobs'
 import type { SubmitOutcome } from '@genqueue/providers'
 import type { ProviderKey } from '../key-ring.ts'
 import { backoffMs } from '../pace.ts'
 import { done, type StageOutcome, snooze } from './outcome.ts'
-import { adopt, queueDeadlineMs, restKey } from './settle-create.ts'
+import { adopt, restKey } from './settle-create.ts'
 import type { SubmitDeps } from './submit-deps.ts'
 
 const MIN_REPEAT_MS = 1_000
@@ -112,12 +112,18 @@ async function lookForTask(
   return endBlind(job, deps) ?? snooze(plannedMs / speed, outcome.detail)
 }
 
-async function endUnsubmitted(job: JobRecord, error: JobError | undefined, { jobs }: SubmitDeps) {
+async function endUnsubmitted(
+  job: JobRecord,
+  error: JobError | undefined,
+  { jobs }: SubmitDeps,
+  told: { costUnknown?: true } = {},
+) {
   const isCanceled = job.cancelRequestedAtMs !== undefined
   const failure = error ?? jobError('provider_unavailable')
-  await jobs.end(job, isCanceled ? { status: 'canceled' } : { status: 'failed', error: failure, outputs: [] }, {
-    fence: job.fence,
-  })
+  const ended: EndedAs = isCanceled
+    ? { status: 'canceled', ...told }
+    : { status: 'failed', error: failure, outputs: [], ...told }
+  await jobs.end(job, ended, { fence: job.fence })
   return done(isCanceled ? 'canceled' : failure.code)
 }
 
@@ -127,5 +133,5 @@ function endBlind(job: JobRecord, deps: SubmitDeps): Promise<StageOutcome> | und
   const unwantedSinceMs = job.cancelRequestedAtMs ?? queueDeadlineMs(job)
   if (now() < unwantedSinceMs + BLIND_GRACE_MS / speed) return undefined
   log.error({ jobId: job.id, fence: job.fence }, 'submission outcome unknown')
-  return endUnsubmitted(job, undefined, deps)
+  return endUnsubmitted(job, undefined, deps, { costUnknown: true })
 }

@@ -6,12 +6,10 @@ import { done, type StageOutcome } from './outcome.ts'
 import { endedBy, generatedBy } from './poll.ts'
 import type { SubmitDeps } from './submit-deps.ts'
 
+/** From the second on, a refused key is tried again after twice the time, up to some minutes. */
 const AUTH_REST_MS = 60_000
+const LONGEST_AUTH_REST_MS = 480_000
 const QUOTA_REST_MS = 300_000
-
-export function queueDeadlineMs({ times, request }: JobRecord): number {
-  return Math.max(times.queued ?? 0, request.notBeforeMs ?? 0) + request.deadlines.queueMs
-}
 
 /** The vendor has taken the task: from now on it is looked at. */
 export async function adopt(
@@ -70,7 +68,10 @@ const WAITS = {
   unavailable: 'provider_unavailable',
 } as const
 
-/** Certainly not accepted: the key rests where it is the key's fault. Tells how long to wait, and for what. */
+/**
+ * Certainly not accepted: the key rests where it is the key's fault. Tells how long to wait, and for what. The operator
+ * is told once, when the rest begins, however many creates are refused at once.
+ */
 export async function restKey(
   job: JobRecord,
   key: ProviderKey,
@@ -82,12 +83,18 @@ export async function restKey(
     outcome.reason === 'unavailable'
       ? backoffMs(job.submits, 1_000, 60_000, random())
       : (outcome.retryAfterMs ?? restMs)
-  const delayMs = plannedMs / speed
   const reason = WAITS[outcome.reason]
-  if (outcome.rests !== 'nothing') {
-    await keyRing.rest(key, outcome.rests === 'key' ? undefined : job.model, delayMs, reason)
-    const level = outcome.reason === 'auth' || outcome.reason === 'quota' ? 'error' : 'warn'
-    log[level]({ jobId: job.id, keyId: key.id, reason: outcome.reason, restMs: delayMs }, 'provider key rests')
+  if (outcome.rests === 'nothing') return { delayMs: plannedMs / speed, reason }
+  const model = outcome.rests === 'key' ? undefined : job.model
+  const grows = outcome.reason === 'auth' && { longestMs: LONGEST_AUTH_REST_MS / speed }
+  const rest = await keyRing.rest(key, model, { restMs: plannedMs / speed, reason, ...grows })
+  if (rest.isNew) {
+    const level = outcome.reason === 'rate_limited' ? 'warn' : 'error'
+    const { provider, id: jobId } = job
+    log[level](
+      { provider, keyId: key.id, model, jobId, reason: outcome.reason, restMs: rest.restMs },
+      outcome.reason === 'auth' ? 'provider key is parked' : 'provider key rests',
+    )
   }
-  return { delayMs, reason }
+  return { delayMs: rest.restMs, reason }
 }

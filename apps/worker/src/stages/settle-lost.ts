@@ -33,7 +33,8 @@ export async function resolveUnknown(
 ): Promise<StageOutcome> {
   if (job.request.onSubmissionUnknown === 'resubmit' && job.unknownSubmits < MAX_UNKNOWN_RESUBMITS) {
     const delayMs = RESUBMIT_DELAY_MS / speed
-    const released = await jobs.release(job, fence, { reason: 'submission_unknown', untilMs: now() + delayMs }, true)
+    const waiting = { reason: 'submission_unknown', untilMs: now() + delayMs }
+    const released = await jobs.release(job, fence, { waiting, sleepMs: delayMs, isUnknown: true })
     if (released.done) return snooze(delayMs, 'resubmit')
     // Canceled meanwhile: not sent again, but what was sent may be charged, and that is what the job says.
     if (released.found !== 'cancel') return done('settled meanwhile')

@@ -1,5 +1,5 @@
 import type { JobError } from '@genqueue/contract'
-import type { JobRecord, Jobs, Submissions } from '@genqueue/jobs'
+import type { JobRecord, Jobs, Submissions, Turns } from '@genqueue/jobs'
 import type { Provider, VendorBody } from '@genqueue/providers'
 import type { KeyRing, ProviderKey } from '../key-ring.ts'
 import type { Log } from '../log.ts'
@@ -13,6 +13,7 @@ export type PreparedBody =
 export type SubmitDeps = {
   jobs: Jobs
   submissions: Submissions
+  turns: Turns
   provider: Provider
   keyRing: KeyRing
   /** One permit per socket, taken before the intent is recorded. */

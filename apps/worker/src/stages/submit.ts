@@ -1,14 +1,16 @@
 import { type JobErrorCode, jobError } from '@genqueue/contract'
-import type { JobRecord, RecordIn } from '@genqueue/jobs'
+import { type JobRecord, queueDeadlineMs, type RecordIn, type Waiting } from '@genqueue/jobs'
 import type { SubmitOutcome, VendorBody, WaitOutcome } from '@genqueue/providers'
-import type { ProviderKey } from '../key-ring.ts'
+import type { Pick, ProviderKey } from '../key-ring.ts'
 import { done, type StageOutcome, snooze } from './outcome.ts'
 import { repeatLater, repeatSubmit } from './repeat-submit.ts'
-import { adopt, finish, queueDeadlineMs, restKey } from './settle-create.ts'
+import { adopt, finish, restKey } from './settle-create.ts'
 import { resolveUnknown, settleLost } from './settle-lost.ts'
 import type { SubmitDeps } from './submit-deps.ts'
+import { lined, sleep, snoozeQueued, waitForKey, waitInLine, whyNot } from './wait-queued.ts'
 
-const NO_KEY_RETRY_MS = 30_000
+type PickedKey = Extract<Pick, { kind: 'key' }>
+
 /** The adapter's own timeout comes first. */
 const WAIT_MARGIN_MS = 5_000
 /** Inputs that the vendor has forgotten are handed over anew, and the create is sent again, in this many creates. */
@@ -24,46 +26,41 @@ export async function submit(job: JobRecord, deps: SubmitDeps): Promise<StageOut
 }
 
 async function submitQueued(job: RecordIn<'queued'>, deps: SubmitDeps): Promise<StageOutcome> {
-  const { jobs, keyRing, sockets, speed, now } = deps
+  const { jobs, turns, keyRing, sockets, speed, now } = deps
   if (now() > queueDeadlineMs(job)) return endQueued(job, deps)
-
-  const pick = await keyRing.pick(job.model)
-  if (pick.kind !== 'key') {
-    const waiting =
-      pick.kind === 'resting'
-        ? { reason: pick.reason, untilMs: now() + pick.restMs }
-        : { reason: 'provider_configuration', untilMs: now() + NO_KEY_RETRY_MS / speed }
-    await jobs.noteWaiting(job, waiting)
-    return waitQueued(job, waiting.untilMs - now() + (deps.random() * 1000) / speed, waiting.reason, deps)
+  if (job.turn === undefined) {
+    const earlyMs = (job.request.notBeforeMs ?? 0) - now()
+    if (earlyMs > 0) return snooze(earlyMs, 'not yet')
+    await turns.lineUp(job)
+    return done('lined up')
   }
+  const pick = await keyRing.pick(job.model, job.lane)
+  if (pick.kind === 'full') return waitInLine(job, undefined, deps)
+  if (pick.kind !== 'key') return waitForKey(job, pick, deps)
   const prepared = await deps.prepare(job, pick.key)
   if (prepared.kind === 'ended') {
     await jobs.end(job, { status: 'failed', error: prepared.error, outputs: [] })
     return done('input refused')
   }
   if (prepared.kind === 'later') {
-    await jobs.noteWaiting(job, { reason: 'input_upload', untilMs: now() + prepared.delayMs / speed })
-    return waitQueued(job, prepared.delayMs / speed, prepared.detail, deps)
+    return sleep(job, { reason: 'input_upload', untilMs: now() + prepared.delayMs / speed }, prepared.detail, deps)
   }
-  return sockets.run(() => send(job, pick.key, prepared.body, deps))
-}
-
-/** Waits, but not past the queue deadline: the job then fails when it says, however long a key rests. */
-function waitQueued(job: JobRecord, delayMs: number, note: string, { now }: SubmitDeps): StageOutcome {
-  return snooze(Math.min(delayMs, queueDeadlineMs(job) - now() + 1), note)
+  return sockets.run(() => send(job, pick, prepared.body, deps))
 }
 
 async function send(
   job: RecordIn<'queued'>,
-  key: ProviderKey,
+  { key, limit }: PickedKey,
   body: VendorBody,
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
   const { jobs, submissions } = deps
-  const begun = await submissions.begin(job, key.id)
+  const begun = await submissions.begin(job, key.id, limit)
   switch (begun.kind) {
     case 'nothing':
       return done('nothing to submit')
+    case 'full':
+      return waitInLine(job, undefined, deps)
     case 'cancel':
       await jobs.end(job, { status: 'canceled' })
       return done('canceled before submission')
@@ -105,7 +102,7 @@ async function settle(
   switch (outcome.kind) {
     case 'refused':
       if (outcome.inputsGone && job.request.inputs.length > 0 && current.submits < MAX_CREATES_WITH_NEW_INPUTS) {
-        return release(current, fence, { reason: 'input_upload', delayMs: 1, restMs: 0 }, deps)
+        return release(current, fence, { waiting: { reason: 'input_upload', untilMs: deps.now() } }, deps)
       }
       await jobs.end(current, { status: 'failed', error: outcome.error, outputs: [] }, { fence })
       return done(outcome.error.code)
@@ -126,29 +123,31 @@ async function putBack(
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
   const { delayMs, reason } = await restKey(job, key, outcome, deps)
+  const waiting = { reason, untilMs: deps.now() + delayMs }
   // Where the key rests, another may do it now.
-  return release(job, fence, { reason, delayMs: outcome.rests === 'nothing' ? delayMs : 1, restMs: delayMs }, deps)
+  return release(job, fence, { waiting, sleepMs: outcome.rests === 'nothing' ? delayMs : 0 }, deps)
 }
 
-/** Nothing came of the create: the job goes back to the queue. */
+/** Nothing came of the create: the job goes back to its line, or sleeps first. */
 async function release(
   job: JobRecord,
   fence: number,
-  { reason, delayMs, restMs }: { reason: string; delayMs: number; restMs: number },
+  { waiting, sleepMs = 0 }: { waiting: Waiting; sleepMs?: number },
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
-  const { jobs, now } = deps
-  const released = await jobs.release(job, fence, { reason, untilMs: now() + restMs })
-  if (released.done) return waitQueued(job, delayMs, reason, deps)
+  const { jobs } = deps
+  const released = await jobs.release(job, fence, { waiting, sleepMs })
+  if (released.done) return sleepMs > 0 ? snoozeQueued(job, sleepMs, waiting.reason, deps) : lined(job, waiting, deps)
   if (released.found !== 'cancel') return done('nothing to put back')
   await jobs.end(job, { status: 'canceled' }, { fence })
   return done('canceled')
 }
 
-async function endQueued(job: RecordIn<'queued'>, { jobs }: SubmitDeps): Promise<StageOutcome> {
+async function endQueued(job: RecordIn<'queued'>, { jobs, keyRing }: SubmitDeps): Promise<StageOutcome> {
+  // A job that never had its turn fails with what kept it from having one.
+  const reason = job.waiting?.reason ?? whyNot(await keyRing.pick(job.model, job.lane))
   // What an earlier create may have cost is told before what the job waited for.
-  const code =
-    job.unknownSubmits > 0 ? 'submission_unknown' : (QUEUE_FAILURES[job.waiting?.reason ?? ''] ?? 'queue_timeout')
+  const code = job.unknownSubmits > 0 ? 'submission_unknown' : (QUEUE_FAILURES[reason] ?? 'queue_timeout')
   await jobs.end(job, { status: 'failed', error: jobError(code), outputs: [] })
   return done(code)
 }

@@ -1,7 +1,10 @@
 -- Records the intent to send a create, before it is sent. Nothing else may lead to a create.
 -- KEYS 1 record  2 open
 -- ARGV 1 job id  2 now in ms  3 provider key id  4 reconcile delay in ms
-local job = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancel', 'at:submitting')
+--      5 prefix  6 queue  7 lane  8 team  9 fence of the turn  10 how many may hold the key in the lane, or ''
+-- Returns 'begun' with the fence, and whether somebody waits for the place in the window.
+-- include turns
+local job = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancel', 'at:submitting', 'turn')
 local status = job[1]
 if not status then return { 'gone' } end
 if status == 'submitting' then
@@ -12,10 +15,18 @@ end
 if status == 'ambiguous' then return { 'ambiguous', job[2], job[4] } end
 if status ~= 'queued' then return { 'elsewhere', status } end
 if job[3] then return { 'cancel', job[2] or '0' } end
-local fence = redis.call('HINCRBY', KEYS[1], 'fence', 1)
+if job[2] ~= ARGV[9] then return { 'elsewhere', status } end
+if ARGV[10] ~= '' and redis.call('SCARD', ARGV[5] .. ':slots:' .. ARGV[3] .. ':' .. ARGV[7]) >= tonumber(ARGV[10]) then
+  return { 'full' }
+end
+local at = places(ARGV[5], ARGV[6], ARGV[7])
+leave_turns(at, ARGV[8], ARGV[1], KEYS[1], true)
+hold_key(ARGV[5], ARGV[3], ARGV[7], ARGV[1])
+-- A turn has brought a fence of its own.
+local fence = job[5] and job[2] or redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'submits', 1)
 redis.call('HSET', KEYS[1], 'status', 'submitting', 'at:submitting', ARGV[2], 'providerKey', ARGV[3])
 redis.call('HDEL', KEYS[1], 'waiting')
 local time = redis.call('TIME')
 redis.call('ZADD', KEYS[2], time[1] * 1000 + ARGV[4], ARGV[1])
-return { 'begun', tostring(fence) }
+return { 'begun', tostring(fence), redis.call('EXISTS', at.ring) }

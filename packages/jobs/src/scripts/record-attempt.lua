@@ -1,14 +1,111 @@
--- Records one attempt of a delivery, once: the count of attempts before it is the fence.
--- KEYS 1 delivery  2 undelivered
--- ARGV 1 delivery id  2 attempts before  3 ms until reconcile looks ('' when the delivery has ended)  4 TTL in ms  5… fields
-local row = redis.call('HMGET', KEYS[1], 'attempts', 'status')
-if row[1] ~= ARGV[2] or row[2] ~= 'pending' then return 0 end
-redis.call('HSET', KEYS[1], 'attempts', ARGV[2] + 1, unpack(ARGV, 5))
-if ARGV[3] == '' then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
-else
-  local time = redis.call('TIME')
-  redis.call('ZADD', KEYS[2], time[1] * 1000 + ARGV[3], ARGV[1])
+-- Writes back what became of leased deliveries: the attempt, what is to happen next, and what it says about the
+-- destination. A lease that was lost leaves no trace.
+-- ARGV 1 prefix  2 ms added to the clock  3 for how long an ended one is kept in ms  4 widest window
+--      5 failures in a row that open the circuit  6 for how long at first in ms  7 for how long at most
+--      8 ms after which an endpoint that takes nothing is disabled
+--      then per delivery: id  destination  team  lease  status  ms until the next attempt  the attempt as JSON or ''
+--      what it was: 'taken', 'refused', 'failed' or '' when nothing was sent
+-- Returns per delivery: 0 lease lost, 1 written, or why its endpoint has been disabled by it.
+-- include outbox
+local KEEP_ATTEMPTS = 20
+-- The clock of an endpoint's failing starts with so many failures in a day.
+local FAILURES_TO_START, WITHIN_MS = 5, 86400000
+local KEEP_STATE_MS = 7 * 86400000
+local prefix, offset, keep = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local now = outbox_time(offset)
+
+local function on_taken(at)
+  local window = math.min(tonumber(ARGV[4]), 2 * tonumber(redis.call('HGET', at.state, 'window') or 1))
+  redis.call('HSET', at.state, 'window', window, 'lastSuccessMs', now)
+  redis.call('HDEL', at.state, 'inRow', 'openings', 'openUntil', 'failures', 'firstFailureMs', 'failingSinceMs')
 end
-return 1
+
+-- Failures of what was sent before the circuit opened do not keep it open for longer.
+local function on_failed(at)
+  redis.call('HSET', at.state, 'window', 1)
+  if redis.call('HINCRBY', at.state, 'inRow', 1) < tonumber(ARGV[5]) then return end
+  if tonumber(redis.call('HGET', at.state, 'openUntil') or 0) > now then return end
+  local openings = redis.call('HINCRBY', at.state, 'openings', 1)
+  local open = math.min(tonumber(ARGV[7]), tonumber(ARGV[6]) * 2 ^ math.min(20, openings - 1))
+  redis.call('HSET', at.state, 'openUntil', string.format('%.0f', now + open))
+end
+
+-- Whether an endpoint has taken nothing for too long.
+local function is_given_up(at)
+  local state = redis.call('HMGET', at.state, 'failingSinceMs', 'firstFailureMs')
+  if state[1] then return now - state[1] >= tonumber(ARGV[8]) end
+  if not state[2] or now - state[2] > WITHIN_MS then
+    redis.call('HSET', at.state, 'firstFailureMs', now, 'failures', 1)
+  elseif redis.call('HINCRBY', at.state, 'failures', 1) >= FAILURES_TO_START then
+    redis.call('HSET', at.state, 'failingSinceMs', now)
+  end
+  return false
+end
+
+-- What waits for the endpoint is leased without delay from now on, and becomes held.
+local function disable(at, team, endpoint, reason)
+  local key = prefix .. ':endpoints:' .. team
+  local text = redis.call('HGET', key, endpoint)
+  local row = text and cjson.decode(text)
+  if not row or row.status == 'disabled' then return 1 end
+  row.status = 'disabled'
+  row.disabledReason = reason
+  row.updatedAtMs = now
+  redis.call('HSET', key, endpoint, cjson.encode(row))
+  -- Where the accounts package hears of changed endpoints.
+  redis.call('PUBLISH', prefix .. ':accounts', team .. '/' .. endpoint)
+  redis.call('DEL', at.state)
+  redis.call('HSET', at.state, 'window', ARGV[4])
+  return reason
+end
+
+local replies = {}
+local seen, destinations = {}, {}
+for n = 9, #ARGV, 8 do
+  local id, destination, team, lease, status, retry, attempt, what = unpack(ARGV, n, n + 7)
+  local at = outbox_of(prefix, destination)
+  local held_until = redis.call('ZSCORE', at.sending, id)
+  local reply = 0
+  if held_until and tonumber(held_until) == tonumber(lease) then
+    reply = 1
+    redis.call('ZREM', at.sending, id)
+    local row = delivery_key(prefix, id)
+    if redis.call('EXISTS', row) == 1 then
+      if attempt ~= '' then
+        local count = redis.call('HINCRBY', row, 'attempts', 1)
+        redis.call('HINCRBY', row, 'step', 1)
+        redis.call('HSET', row, 'attempt:' .. count, attempt)
+        redis.call('HDEL', row, 'attempt:' .. (count - KEEP_ATTEMPTS))
+      end
+      if status == 'pending' then
+        redis.call('HSET', row, 'nextAtMs', now + retry)
+        redis.call('ZADD', at.waiting, now + retry, id)
+      else
+        end_delivery(prefix, at, id, status, now, keep)
+      end
+    end
+    local endpoint = string.match(destination, '^ep:(.+)$')
+    if what == 'taken' then
+      on_taken(at)
+    elseif what == 'failed' or (what == 'refused' and endpoint) then
+      on_failed(at)
+    elseif what == 'refused' then
+      redis.call('HDEL', at.state, 'inRow', 'openings', 'openUntil')
+    end
+    if endpoint and (what == 'failed' or what == 'refused') then
+      if status == 'gone' then
+        reply = disable(at, team, endpoint, 'gone')
+      elseif is_given_up(at) then
+        reply = disable(at, team, endpoint, 'failing')
+      end
+    end
+    if redis.call('EXISTS', at.state) == 1 then redis.call('PEXPIRE', at.state, KEEP_STATE_MS) end
+    if not seen[destination] then
+      seen[destination] = true
+      destinations[#destinations + 1] = at
+    end
+  end
+  replies[#replies + 1] = reply
+end
+for _, at in ipairs(destinations) do place_destination(at, 0) end
+return replies

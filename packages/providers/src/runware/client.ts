@@ -40,5 +40,6 @@ export function createRunwareClient({
       signal,
       timeoutMs,
       maxResponseBytes: MAX_RESPONSE_BYTES,
+      secret: key,
     })
 }

@@ -58,7 +58,7 @@ describe('A. a create', () => {
     ['create.401', { reason: 'no_key', body: 'html' }, rests('auth', 'key')],
     ['create.401', { reason: 'suspended' }, rests('auth', 'key')],
     ['create.402_credits', {}, rests('quota', 'key')],
-    ['create.403', {}, refused('provider_configuration')],
+    ['create.403', {}, rests('auth', 'key_and_model')],
     ['create.404', {}, refused('invalid_input')],
     ['create.405', { body: 'message' }, refused('invalid_input')],
     ['create.413', { body: 'html' }, refused('invalid_input')],

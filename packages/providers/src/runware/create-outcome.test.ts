@@ -64,7 +64,7 @@ describe('a create', () => {
     [200, complaint('providerError'), refused('provider_failed', { retryable: true })],
     [200, complaint('timeoutProvider'), refused('provider_failed', { retryable: true })],
     [200, complaint('somethingNew'), refused('provider_failed')],
-    [403, complaint('notYours'), refused('provider_configuration')],
+    [403, complaint('notYours'), { kind: 'not_accepted', reason: 'auth', rests: 'key_and_model' }],
     [401, { code: 'invalidApiKey', parameter: 'apiKey' }, { kind: 'not_accepted', reason: 'auth', rests: 'key' }],
     [200, { code: 'missingApiKey' }, { kind: 'not_accepted', reason: 'auth', rests: 'key' }],
     [403, { code: 'accountSuspended' }, { kind: 'not_accepted', reason: 'auth', rests: 'key' }],
@@ -84,7 +84,7 @@ describe('a create', () => {
   it.each([
     [401, { kind: 'not_accepted', reason: 'auth', rests: 'key' }],
     [402, { kind: 'not_accepted', reason: 'quota', rests: 'key' }],
-    [403, refused('provider_configuration')],
+    [403, { kind: 'not_accepted', reason: 'auth', rests: 'key_and_model' }],
     [404, refused('invalid_input')],
     [405, refused('invalid_input')],
     [413, refused('invalid_input')],

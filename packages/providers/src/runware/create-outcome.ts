@@ -62,7 +62,12 @@ function withoutEnvelope(answer: Answered, context: CreateContext): SubmitOutcom
   return { kind: 'unknown', detail: `HTTP ${status}`, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }
 
-const CLASS_OF_STATUS: Readonly<Record<number, ErrorClass>> = { 401: 'auth', 402: 'quota', 429: 'rate_limit' }
+const CLASS_OF_STATUS: Readonly<Record<number, ErrorClass>> = {
+  401: 'auth',
+  402: 'quota',
+  403: 'auth',
+  429: 'rate_limit',
+}
 
 function refusal(answer: Answered, complaint: Complaint, { nowMs }: CreateContext): SubmitOutcome {
   const { status, headers } = answer
@@ -72,8 +77,11 @@ function refusal(answer: Answered, complaint: Complaint, { nowMs }: CreateContex
   const rest = asked === undefined ? {} : { retryAfterMs: asked }
   const detail = `HTTP ${status}: ${[complaint.code, complaintText(complaint)].filter(Boolean).join(': ').slice(0, 500)}`
   switch (kind) {
-    case 'auth':
-      return { kind: 'not_accepted', reason: 'auth', rests: 'key', ...rest, detail }
+    case 'auth': {
+      // A bare 403 is about what the account may do: other models may still go with this key.
+      const rests = named === 'unknown' && status === 403 ? 'key_and_model' : 'key'
+      return { kind: 'not_accepted', reason: 'auth', rests, ...rest, detail }
+    }
     case 'quota': {
       // A partner whose account is empty says nothing about the other models.
       const rests = /^provider/i.test(complaint.code ?? '') ? 'key_and_model' : 'key'
@@ -94,12 +102,9 @@ function refusal(answer: Answered, complaint: Complaint, { nowMs }: CreateContex
   }
   // A 5xx may have made the task, whatever it says about it.
   if (status >= 500 || status === 408) return { kind: 'unknown', detail, ...rest }
-  if (kind === 'unknown' && status >= 400) return { kind: 'refused', error: unnamedError(status, complaint) }
+  if (kind === 'unknown' && status >= 400) {
+    const vendor = { code: complaint.code, message: complaintText(complaint) }
+    return { kind: 'refused', error: jobError('invalid_input', vendor) }
+  }
   return { kind: 'refused', error: taskError(complaint) }
-}
-
-function unnamedError(status: number, complaint: Complaint) {
-  const vendor = { code: complaint.code, message: complaintText(complaint) }
-  // 403 is about what this account may do, not about the key: resting it would let one such job hold up all others.
-  return jobError(status === 403 ? 'provider_configuration' : 'invalid_input', vendor)
 }

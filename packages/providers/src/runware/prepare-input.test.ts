@@ -37,7 +37,7 @@ describe('a stored input', () => {
   it('that is a larger image is uploaded and goes by its UUID', async () => {
     answerWith({ taskType: 'imageUpload', imageUUID: 'up-1', imageURL: 'https://im/up-1.png' })
     const content = Buffer.alloc(1_000, 'x')
-    expect(await prepare(stored(content))).toEqual({ kind: 'ready', value: 'up-1' })
+    expect(await prepare(stored(content))).toEqual({ kind: 'ready', value: 'up-1', reusableMs: 20 * 86_400_000 })
     expect(vendor.asked[0]?.tasks).toEqual([
       {
         taskType: 'imageUpload',
@@ -49,7 +49,11 @@ describe('a stored input', () => {
 
   it.each(['video/mp4', 'audio/mpeg'])('of %s is put into the media storage, however small', async (contentType) => {
     answerWith({ taskType: 'mediaStorage', mediaUUID: 'm-1' })
-    expect(await prepare(stored(Buffer.from('x'), { contentType }))).toEqual({ kind: 'ready', value: 'm-1' })
+    expect(await prepare(stored(Buffer.from('x'), { contentType }))).toEqual({
+      kind: 'ready',
+      value: 'm-1',
+      reusableMs: 86_400_000,
+    })
     expect(vendor.asked[0]?.tasks[0]).toMatchObject({
       taskType: 'mediaStorage',
       operation: 'upload',

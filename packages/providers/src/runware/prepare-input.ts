@@ -10,6 +10,10 @@ import { complaintOf } from './task-state.ts'
 import { sendUpload } from './upload.ts'
 import { readEnvelope } from './wire.ts'
 
+/** Images are kept for thirty days after their last use; for other media no time is told. */
+const REUSABLE_IMAGE_MS = 20 * 86_400_000
+const REUSABLE_MEDIA_MS = 86_400_000
+
 export type InputDeps = {
   client: RunwareClient
   dataUriMaxBytes: number
@@ -21,7 +25,9 @@ export type InputDeps = {
 export async function prepareInput(deps: InputDeps, input: StoredInput, call: Call): Promise<PreparedInput> {
   if (input.contentType.startsWith('image/') && dataUriLength(input) <= deps.dataUriMaxBytes) return inline(input)
   const { taskUUID, result } = await sendUpload(deps.client, { input, timeoutMs: deps.uploadTimeoutMs }, call)
-  return uploadOutcome(result, taskUUID, deps.now())
+  const reusableMs = input.contentType.startsWith('image/') ? REUSABLE_IMAGE_MS : REUSABLE_MEDIA_MS
+  const outcome = uploadOutcome(result, taskUUID, deps.now())
+  return outcome.kind === 'ready' ? { ...outcome, reusableMs } : outcome
 }
 
 async function inline(input: StoredInput): Promise<PreparedInput> {

@@ -29,6 +29,10 @@ const MODELS: Readonly<Record<string, RunwayImageModel>> = {
 
 const UNKNOWN: RunwayImageModel = { counts: { min: 1, max: 20 }, references: { max: 20 }, takesFormat: true }
 
+export function knowsRunwayImageModel(name: string): boolean {
+  return Object.hasOwn(MODELS, name)
+}
+
 export function runwayImageModel(name: string): RunwayImageModel {
   return (Object.hasOwn(MODELS, name) ? MODELS[name] : undefined) ?? UNKNOWN
 }

@@ -29,5 +29,6 @@ export function createRunwayClient({ baseUrl, dispatcher }: { baseUrl: string; d
       signal,
       timeoutMs,
       maxResponseBytes: MAX_RESPONSE_BYTES,
+      secret: key,
     })
 }

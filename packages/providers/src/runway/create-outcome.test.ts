@@ -70,8 +70,8 @@ describe('a create', () => {
     expect(answered(401, {})).toMatchObject({ kind: 'not_accepted', reason: 'auth', rests: 'key' })
   })
 
-  it('answered 403 ends this job and lets the key go on with others', () => {
-    expect(answered(403, {})).toMatchObject({ kind: 'refused', error: { code: 'provider_configuration' } })
+  it('answered 403 rests the key for this model and lets it go on with others', () => {
+    expect(answered(403, {})).toMatchObject({ kind: 'not_accepted', reason: 'auth', rests: 'key_and_model' })
   })
 
   it.each([

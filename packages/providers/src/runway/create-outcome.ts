@@ -39,12 +39,15 @@ function refusal(answer: HttpResult & { kind: 'answered' }, nowMs: number): Subm
     return { kind: 'not_accepted', reason: 'rate_limited', rests: 'key_and_model', retryAfterMs, detail }
   }
   if (status === 401) return { kind: 'not_accepted', reason: 'auth', rests: 'key', ...rest, detail }
+  // About what this account may do: another key may, and other models may still go with this one.
+  if (status === 403) return { kind: 'not_accepted', reason: 'auth', rests: 'key_and_model', ...rest, detail }
   // The text is the only sign: a refused input and an empty account are both a 400.
   if (status === 402 || /not have enough credits/i.test(summary)) {
     return { kind: 'not_accepted', reason: 'quota', rests: 'key', ...rest, detail }
   }
-  // 403 is about what this account may do, not about the key: resting it would let one such job hold up all others.
-  if (status === 403 || /on-behalf-of/i.test(summary))
+  if (/on-behalf-of/i.test(summary))
     return { kind: 'refused', error: jobError('provider_configuration', { code, message }) }
-  return { kind: 'refused', error: jobError('invalid_input', { code, message }) }
+  // An upload may be forgotten before its time; a caller's own address that gives nothing is told in the same words.
+  const inputsGone = /failed to fetch asset/i.test(message) && { inputsGone: true as const }
+  return { kind: 'refused', error: jobError('invalid_input', { code, message }), ...inputsGone }
 }

@@ -57,7 +57,7 @@ describe('A. a create', () => {
     ['create.401', { reason: 'bad_key' }, { kind: 'not_accepted', reason: 'auth', rests: 'key' }],
     ['create.401', { reason: 'suspended' }, { kind: 'not_accepted', reason: 'auth', rests: 'key' }],
     ['create.401', { reason: 'wrong_version', body: 'html' }, { kind: 'not_accepted', reason: 'auth', rests: 'key' }],
-    ['create.403', {}, refused('provider_configuration', 'Forbidden')],
+    ['create.403', {}, { kind: 'not_accepted', reason: 'auth', rests: 'key_and_model' }],
     ['create.404', {}, refused('invalid_input', 'Not Found')],
     ['create.405', { body: 'message' }, refused('invalid_input', 'Method Not Allowed')],
     ['create.413', { body: 'html' }, refused('invalid_input', 'HTTP 413')],

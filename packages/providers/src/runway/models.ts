@@ -26,7 +26,7 @@ export type ModeRule = {
   referenceType?: 'image'
 }
 
-export type VideoModel = { creditsPerSecond?: number } & { readonly [Mode in VideoMode]?: ModeRule }
+export type VideoModel = { readonly [Mode in VideoMode]?: ModeRule }
 
 const DEFAULT_RATIO = '1280:720'
 const pixels = (values: string): RatioRule => ({
@@ -58,13 +58,11 @@ const GEN4_SECONDS: DurationRule = { min: 2, max: 10, default: 2 }
 const VEO_SECONDS: DurationRule = { values: [4, 6, 8], default: 4 }
 const OMNI_SECONDS: DurationRule = { min: 3, max: 10 }
 
-const veo = (ratio: RatioRule, duration: DurationRule, creditsPerSecond: number): VideoModel => ({
-  creditsPerSecond,
+const veo = (ratio: RatioRule, duration: DurationRule): VideoModel => ({
   text_to_video: { promptRequired: true, ratio, duration },
   image_to_video: { ratio, duration, frames: 'first_and_last' },
 })
-const seedance = (ratio: RatioRule, creditsPerSecond?: number): VideoModel => ({
-  ...(creditsPerSecond && { creditsPerSecond }),
+const seedance = (ratio: RatioRule): VideoModel => ({
   text_to_video: { promptRequired: true, ratio, duration: { auto: true } },
   image_to_video: { ratio, duration: { auto: true } },
   video_to_video: { ratio, duration: { auto: true }, source: 'promptVideo' },
@@ -76,19 +74,17 @@ const wan: VideoModel = {
 const gen4Image: ModeRule = { ratio: GEN4, duration: GEN4_SECONDS, frames: 'first' }
 
 /**
- * What is known about Runway's video models, for defaults, early errors and estimates. It may lag behind the vendor:
+ * What is known about Runway's video models, for defaults and early errors. It may lag behind the vendor:
  * a model that is not listed is passed on as it is.
  */
 const MODELS: Readonly<Record<string, VideoModel>> = {
   'gen4.5': {
-    creditsPerSecond: 12,
     text_to_video: { promptRequired: true, ratio: LANDSCAPE_PORTRAIT, duration: GEN4_SECONDS },
     image_to_video: gen4Image,
   },
-  gen4_turbo: { creditsPerSecond: 5, image_to_video: gen4Image },
+  gen4_turbo: { image_to_video: gen4Image },
   gen4: { image_to_video: gen4Image },
   gen4_aleph: {
-    creditsPerSecond: 15,
     // The older dialect lists it for images too; today's API has no such model.
     image_to_video: gen4Image,
     video_to_video: {
@@ -97,9 +93,8 @@ const MODELS: Readonly<Record<string, VideoModel>> = {
       referenceType: 'image',
     },
   },
-  aleph2: { creditsPerSecond: 28, video_to_video: { ratio: ALEPH2 } },
+  aleph2: { video_to_video: { ratio: ALEPH2 } },
   gen3a_turbo: {
-    creditsPerSecond: 5,
     image_to_video: {
       promptRequired: true,
       ratio: pixels('1280:768 768:1280'),
@@ -107,18 +102,17 @@ const MODELS: Readonly<Record<string, VideoModel>> = {
       frames: 'first_and_last',
     },
   },
-  veo3: veo(VEO, { values: [8], default: 8 }, 40),
-  'veo3.1': veo(VEO, VEO_SECONDS, 20),
-  'veo3.1_fast': veo(VEO, VEO_SECONDS, 10),
-  seedance2: seedance(pixels(`${SEEDANCE_720} ${SEEDANCE_4K}`), 36),
+  veo3: veo(VEO, { values: [8], default: 8 }),
+  'veo3.1': veo(VEO, VEO_SECONDS),
+  'veo3.1_fast': veo(VEO, VEO_SECONDS),
+  seedance2: seedance(pixels(`${SEEDANCE_720} ${SEEDANCE_4K}`)),
   seedance2_fast: seedance(pixels(SEEDANCE_720)),
   seedance2_mini: seedance(pixels(SEEDANCE_720)),
   seedance2_5: {
-    ...seedance(SEEDANCE_25, 30),
+    ...seedance(SEEDANCE_25),
     text_to_video: { ratio: SEEDANCE_25, duration: { auto: true } },
   },
   gemini_omni_flash: {
-    creditsPerSecond: 10,
     text_to_video: { promptRequired: true, ratio: LANDSCAPE_PORTRAIT, duration: OMNI_SECONDS },
     image_to_video: { ratio: LANDSCAPE_PORTRAIT, duration: OMNI_SECONDS, frames: 'first' },
     video_to_video: { promptRequired: true },
@@ -143,7 +137,6 @@ const MODELS: Readonly<Record<string, VideoModel>> = {
     image_to_video: { duration: {}, frames: 'first' },
   },
   grok_imagine_1_5: {
-    creditsPerSecond: 10,
     text_to_video: { promptRequired: true, ratio: GROK, duration: {} },
     image_to_video: { duration: {}, frames: 'first' },
   },

@@ -87,7 +87,11 @@ describe('an input that is small enough', () => {
     const largest = Buffer.alloc(Math.floor((100 - prefix) / 4) * 3, 1)
     expect(await prepare(stored(largest))).toMatchObject({ value: expect.stringMatching(/^data:.{1,95}$/) })
     expect(seen).toEqual([])
-    expect(await prepare(stored(Buffer.concat([largest, largest])))).toEqual({ kind: 'ready', value: 'runway://up-1' })
+    expect(await prepare(stored(Buffer.concat([largest, largest])))).toEqual({
+      kind: 'ready',
+      value: 'runway://up-1',
+      reusableMs: 36_000_000,
+    })
   })
 
   it.each([
@@ -110,7 +114,11 @@ describe('an input that is small enough', () => {
 describe('a larger input', () => {
   it('is streamed to the storage as a form: fields in order, file last, length known, no key', async () => {
     const { prepare, seen } = await vendor({})
-    expect(await prepare(stored(BIG, { filename: 'a "b"\r\n.png' }))).toEqual({ kind: 'ready', value: 'runway://up-1' })
+    expect(await prepare(stored(BIG, { filename: 'a "b"\r\n.png' }))).toEqual({
+      kind: 'ready',
+      value: 'runway://up-1',
+      reusableMs: 36_000_000,
+    })
     const [place, storage] = seen
     expect(place).toMatchObject({ url: '/v1/uploads', headers: { authorization: 'Bearer key_1' } })
     expect(JSON.parse(String(place?.body))).toEqual({ filename: 'a "b"\r\n.png', type: 'ephemeral' })
@@ -140,7 +148,7 @@ describe('a larger input', () => {
     const { prepare } = await vendor({
       place: (uploadUrl) => ({ status: 200, body: { uploadUrl, fields: {}, ...name } }),
     })
-    expect(await prepare(stored(BIG))).toEqual({ kind: 'ready', value })
+    expect(await prepare(stored(BIG))).toMatchObject({ kind: 'ready', value })
   })
 
   it('fails clearly, before a byte is sent, when the answer does not name it', async () => {

@@ -9,6 +9,8 @@ import { postToStorage } from './upload.ts'
 import { readVendorError } from './vendor-error.ts'
 import { readJson, UploadPlace } from './wire.ts'
 
+/** An upload is kept for 24 h. Its task may stand in the vendor's own queue for half of that before it is read. */
+const REUSABLE_MS = 10 * 3_600_000
 /** The largest upload Runway takes. */
 const MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 
@@ -40,7 +42,9 @@ export async function prepareInput(deps: InputDeps, input: StoredInput, call: Ca
     signal: call.signal,
     timeoutMs,
   })
-  if (stored.kind === 'answered' && stored.status >= 200 && stored.status < 300) return { kind: 'ready', value }
+  if (stored.kind === 'answered' && stored.status >= 200 && stored.status < 300) {
+    return { kind: 'ready', value, reusableMs: REUSABLE_MS }
+  }
   if (stored.kind === 'answered' && isTooLarge(stored)) return refused('The file is too large for the upload')
   const detail = stored.kind === 'failed' ? stored.detail : `HTTP ${stored.status}`
   return { kind: 'retry', detail: `The storage of the upload: ${detail}` }

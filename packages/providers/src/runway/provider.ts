@@ -3,6 +3,7 @@ import type { CancelOutcome, Provider } from '../provider.ts'
 import { parseRetryAfter } from '../retry-after.ts'
 import { createRunwayClient } from './client.ts'
 import { createOutcome } from './create-outcome.ts'
+import { limitsOutcome } from './limits-outcome.ts'
 import { endpointOf } from './operations.ts'
 import { pollOutcome } from './poll-outcome.ts'
 import { type InputDeps, prepareInput } from './prepare-input.ts'
@@ -47,6 +48,9 @@ export function createRunwayProvider(options: RunwayOptions): Provider {
       return { kind: 'retry', ...(retryAfterMs !== undefined && { retryAfterMs }), detail: `HTTP ${status}` }
     },
     prepareInput: (input, call) => prepareInput(inputs, input, call),
+    async limits(call) {
+      return limitsOutcome(await client({ method: 'GET', path: '/v1/organization', timeoutMs: pollTimeoutMs }, call))
+    },
   }
 }
 

@@ -41,6 +41,25 @@ export const UploadPlace = z.object({
 })
 export type UploadPlace = z.infer<typeof UploadPlace>
 
+const MAX_MODELS = 500
+const Maximum = lenient(z.number().min(0).transform(Math.floor))
+
+/** Models by name; more than any vendor has is a mistake, and is not kept. */
+function byModel<T extends z.ZodType>(schema: T) {
+  const models = z.record(z.string().max(200), lenient(schema)).refine((all) => Object.keys(all).length <= MAX_MODELS)
+  return lenient(z.object({ models: lenient(models) }))
+}
+
+/** Only what we go by. At least one of the three must be there for the answer to be one about limits. */
+export const Organization = z
+  .object({
+    creditBalance: lenient(z.number()),
+    tier: byModel(z.object({ maxConcurrentGenerations: Maximum, maxDailyGenerations: Maximum })),
+    usage: byModel(z.object({ dailyGenerations: Maximum })),
+  })
+  .refine(({ creditBalance, tier, usage }) => creditBalance !== undefined || tier || usage)
+export type Organization = z.infer<typeof Organization>
+
 export const ErrorBody = z.object({
   error: lenient(z.union([z.string(), z.object({ message: z.string() }).transform(({ message }) => message)])),
   message: Text,

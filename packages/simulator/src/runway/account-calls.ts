@@ -25,7 +25,11 @@ export function uploadCall({ world, uploadUrl }: ApiContext, { method, raw }: Ca
 export function organizationCall({ world }: ApiContext, { account, method }: Call): Answer {
   if (world.options.dialect === 'seed004') return refusal(404, 'Not Found')
   if (method !== 'GET') return refusal(405, 'Method Not Allowed')
-  const { nullLimits = false, creditBalance = account.credits } = world.book.forOrganization().organization ?? {}
+  const {
+    nullLimits = false,
+    creditBalance = account.credits,
+    reply = {},
+  } = world.book.forOrganization().organization ?? {}
   const limitOrNull = (limit: number): number | null => (nullLimits || !Number.isFinite(limit) ? null : limit)
   const names = new Set(Object.values(endpointsOf('real')).flatMap((models) => Object.keys(models)))
   const limits = [...names].map((model) => [
@@ -37,9 +41,10 @@ export function organizationCall({ world }: ApiContext, { account, method }: Cal
   ])
   const nowMs = world.clock.now()
   const used = account.modelsUsed().map((model) => [model, { dailyGenerations: account.createdToday(model, nowMs) }])
-  return answer(200, {
+  const organization = {
     creditBalance,
     tier: { maxMonthlyCreditSpend: MONTHLY_CREDITS, models: Object.fromEntries(limits) },
     usage: { models: Object.fromEntries(used) },
-  })
+  }
+  return answer(200, organization, reply)
 }

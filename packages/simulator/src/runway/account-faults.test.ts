@@ -64,6 +64,10 @@ const OBSERVED = {
     expect(await organization(simulation)).toMatchObject({ creditBalance: 0 })
     expect(await organization(simulation)).toMatchObject({ creditBalance: 1_000_000 })
   },
+  'org.error': async (simulation) => {
+    expect((await simulation.call('GET', '/v1/organization')).status).toBe(500)
+    expect(await organization(simulation)).toMatchObject({ creditBalance: 1_000_000 })
+  },
 } satisfies Record<keyof typeof ACCOUNT_FAULTS, Observe>
 
 describe('an account that meets', () => {

@@ -20,8 +20,13 @@ export const ACCOUNT_FAULTS = {
   'upload.storage_drop': () => ({ upload: { storage: { fate: 'drop' } } }),
   'upload.no_runwayUri': () => ({ upload: { omitUri: true } }),
   'org.ok': () => ({ organization: {} }),
-  'org.null_limits': () => ({ organization: { nullLimits: true } }),
-  'org.zero_credit': () => ({ organization: { creditBalance: 0 } }),
+  'org.null_limits': (args) => ({ organization: { nullLimits: true }, times: args.count('n') }),
+  'org.zero_credit': (args) => ({ organization: { creditBalance: 0 }, times: args.count('n') }),
+  /** `status` 200 with a `body` of html or empty is garbage. */
+  'org.error': (args) => ({
+    organization: { reply: errorReply(args, args.number('status', 500), 'Internal Server Error') },
+    times: args.count('n'),
+  }),
 } as const satisfies Readonly<Record<string, Fault>>
 
 function storageError(http: number, code: string) {

@@ -76,7 +76,13 @@ export const Script = z.strictObject({
   upload: z
     .strictObject({ placeholder: Reply.optional(), storage: Reply.optional(), omitUri: z.boolean().optional() })
     .optional(),
-  organization: z.strictObject({ nullLimits: z.boolean().optional(), creditBalance: z.number().optional() }).optional(),
+  organization: z
+    .strictObject({
+      nullLimits: z.boolean().optional(),
+      creditBalance: z.number().optional(),
+      reply: Reply.optional(),
+    })
+    .optional(),
   /** Statuses of the task are sent in lower case. */
   lowercaseStatus: z.boolean().optional(),
   /** The API refuses connections for this long, from the moment the script is queued or hit. */

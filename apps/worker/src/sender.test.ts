@@ -1,0 +1,127 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { respond, startReceiver } from './receiver-fixture.ts'
+import { openSending, type Sending } from './sender-fixture.ts'
+import type { WebhookAnswer, WebhookCall } from './stages/notify.ts'
+
+const TAKEN: WebhookAnswer = { kind: 'answered', status: 204, text: '' }
+
+let sending: Sending
+beforeAll(async () => {
+  sending = await openSending({ timeoutMs: 5_000 })
+})
+afterAll(() => sending.close())
+beforeEach(async () => {
+  await sending.redis.flushall()
+})
+
+test('200 receivers that never answer cost a socket each, and one that does gets its webhooks at once', async () => {
+  const holes = await Promise.all(Array.from({ length: 200 }, () => startReceiver(() => {})))
+  const healthy = await startReceiver((socket) => void socket.write(respond(204, {}, '')))
+  await Promise.all(holes.flatMap(({ url }) => [sending.endJob(url), sending.endJob(url), sending.endJob(url)]))
+  const sender = sending.sender({ concurrency: 256 })
+  sender.start()
+  const open = () => holes.reduce((sum, { sockets }) => sum + sockets.size, 0)
+  await expect.poll(open).toBe(200)
+  for (let n = 0; n < 5; n += 1) {
+    const startedMs = performance.now()
+    await sending.endJob(healthy.url)
+    sender.wake()
+    await expect.poll(() => healthy.calls.length, { interval: 2 }).toBe(n + 1)
+    expect(performance.now() - startedMs).toBeLessThan(400)
+  }
+  await Promise.all(Array.from({ length: 50 }, () => sending.endJob(healthy.url)))
+  await expect.poll(() => healthy.calls.length, { timeout: 2_000 }).toBe(55)
+  expect(open(), 'one at a time to each').toBe(200)
+  for (const { close } of holes) await close()
+  await sender.stop()
+  await healthy.close()
+})
+
+test('senders that share an outbox send everything once', async () => {
+  const seen = new Map<string, number>()
+  const perHost = new Map<string, number>()
+  let widest = 0
+  const send = async ({ id, url }: WebhookCall): Promise<WebhookAnswer> => {
+    seen.set(id, (seen.get(id) ?? 0) + 1)
+    const atOnce = (perHost.get(url) ?? 0) + 1
+    perHost.set(url, atOnce)
+    widest = Math.max(widest, atOnce)
+    await delay(Math.random() * 8)
+    perHost.set(url, (perHost.get(url) ?? 1) - 1)
+    return TAKEN
+  }
+  const senders = [1, 2, 3].map(() => sending.sender({ send, concurrency: 40 }))
+  for (const sender of senders) sender.start()
+  await Promise.all(Array.from({ length: 300 }, (_, n) => sending.endJob(`https://h${n % 4}.example/hook`)))
+  await expect.poll(() => seen.size, { timeout: 5_000 }).toBe(300)
+  await Promise.all(senders.map((sender) => sender.stop()))
+  expect([...seen.values()].filter((times) => times !== 1)).toEqual([])
+  expect(widest).toBeLessThanOrEqual(32)
+  expect(await sending.redis.exists(sending.keys.destinations, sending.keys.suspects)).toBe(0)
+})
+
+test('an endpoint that is disabled gets nothing: what waits for it is held; what waited for a deleted one has ended', async () => {
+  const [kept, dropped] = await Promise.all([
+    sending.endJob('https://a.example/1'),
+    sending.endJob('https://b.example/2'),
+  ])
+  const calls: string[] = []
+  const sender = sending.sender({
+    destinationOf: async ({ url }) => (url === 'https://a.example/1' ? 'disabled' : 'gone'),
+    send: async ({ id }) => {
+      calls.push(id)
+      return TAKEN
+    },
+  })
+  sender.start()
+  const status = async (id: string) => (await sending.outbox.get(`msg_${id.slice(4)}`))?.status
+  await expect.poll(() => status(kept)).toBe('held')
+  await expect.poll(() => status(dropped)).toBe('gone')
+  await sender.stop()
+  expect(calls).toEqual([])
+})
+
+test('one that goes down with the process’s own fault is tried again when its lease ends; a stop writes back what is under way', async () => {
+  const id = await sending.endJob('https://a.example/1')
+  let calls = 0
+  const failing = sending.sender({
+    timeoutMs: -1_900,
+    send: async () => {
+      calls += 1
+      if (calls === 1) throw new Error('a bug')
+      await delay(30)
+      return TAKEN
+    },
+  })
+  failing.start()
+  await expect.poll(() => calls).toBe(2)
+  await failing.stop()
+  expect(await sending.outbox.get(`msg_${id.slice(4)}`)).toMatchObject({ status: 'delivered', attempts: 1 })
+})
+
+test('ten thousand webhooks that wait for their next attempt take no memory of the process', async () => {
+  const refusing = await startReceiver((socket) => void socket.write(respond(503)))
+  await sending.endJob(refusing.url)
+  const sender = sending.sender()
+  sender.start()
+  await expect.poll(() => refusing.calls.length).toBe(1)
+  const { destinations, suspects } = sending.keys
+  const member = `host:${new URL(refusing.url).host}`
+  const inAnHour = Date.now() + 3_600_000
+  const ids = Array.from({ length: 10_000 }, (_, n) => [inAnHour, `msg_${n}`]).flat()
+  await sending.redis.zadd(sending.keys.outbox(member), ...ids)
+  const commandsBefore = await commands()
+  await delay(300)
+  // An idle sender looks ten times a second, and reads none of them.
+  expect((await commands()) - commandsBefore).toBeLessThan(60)
+  expect(await sending.redis.zcard(suspects)).toBe(1)
+  expect(await sending.redis.exists(destinations)).toBe(0)
+  await sender.stop()
+  await refusing.close()
+})
+
+async function commands(): Promise<number> {
+  const text = await sending.redis.info('stats')
+  return Number(/total_commands_processed:(\d+)/.exec(text)?.[1])
+}

@@ -1,0 +1,198 @@
+import type { DeliveryAttempt, EndpointDisabledReason, LeasedDelivery, Outbox, Sent } from '@genqueue/jobs'
+import type { Destination, DestinationOf } from './destination-of.ts'
+import type { Log } from './log.ts'
+import { planNext, type WebhookAnswer, type WebhookCall } from './stages/notify.ts'
+
+/** What happens within so long is leased and written back at once: one by one it costs three times as much. */
+const BATCH_MS = 5
+const MAX_LEASED = 128
+/** An idle sender looks this often for what others have made due. */
+const IDLE_MS = 100
+const LEAST_IDLE_MS = 10
+const AFTER_FAILURE_MS = 1_000
+/** A lease outlives the call by this much, so that its outcome can still be written. */
+const LEASE_MARGIN_MS = 2_000
+/** Of all sockets, those kept for receivers that took the last webhook. */
+const PROVEN_SHARE = 1 / 8
+
+/** What a sender needs of the outbox. */
+export type Leases = Pick<Outbox, 'lease' | 'record'>
+
+export type SenderDeps = {
+  outbox: Leases
+  destinationOf: DestinationOf
+  send: (call: WebhookCall) => Promise<WebhookAnswer>
+  /** Webhooks at a time. */
+  concurrency: number
+  /** Of one call, everything included. */
+  timeoutMs: number
+  /** Told when an endpoint has been disabled because of what it answered. */
+  onDisabled: (endpoint: { team: string; endpointId: string; reason: EndpointDisabledReason }) => Promise<void>
+  /** Divides planned waits; 1 outside of demos and tests. */
+  speed: number
+  log: Log
+  now: () => number
+  random: () => number
+}
+
+/**
+ * Sends webhooks when they are due. Leases what it can send now, sends, and writes back what became of it. At least
+ * once: a crash in between repeats an attempt when its lease ends. Holds nothing but what is on the wire; receivers that
+ * hang cost sockets of their own share, never a turn of those that answer.
+ */
+export class Sender {
+  readonly #deps: SenderDeps
+  readonly #inFlight = new Set<Promise<void>>()
+  #suspects = 0
+  #sent: Sent[] = []
+  #flushing: Promise<void> | undefined
+  #stopping = false
+  #isWoken = false
+  #wake: () => void = () => {}
+  #loop: Promise<void> | undefined
+
+  constructor(deps: SenderDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  /** There may be something due now. */
+  wake(): void {
+    this.#isWoken = true
+    this.#wake()
+  }
+
+  /** Leases no more, waits for what is on the wire and writes it back. Resolves within the time one call may take. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.wake()
+    await this.#loop
+    await Promise.all(this.#inFlight)
+    await this.#flushing
+  }
+
+  async #run(): Promise<void> {
+    const { outbox, concurrency, timeoutMs, log, speed } = this.#deps
+    const maxSuspects = Math.ceil(concurrency * (1 - PROVEN_SHARE))
+    while (!this.#stopping) {
+      this.#isWoken = false
+      const limit = Math.min(MAX_LEASED, concurrency - this.#inFlight.size)
+      if (limit <= 0) {
+        await this.#sleep(IDLE_MS)
+        continue
+      }
+      try {
+        const suspects = Math.max(0, Math.min(limit, maxSuspects - this.#suspects))
+        const { deliveries, nextInMs } = await outbox.lease({ limit, suspects, leaseMs: timeoutMs + LEASE_MARGIN_MS })
+        for (const delivery of deliveries) this.#start(delivery)
+        // A full lease means that more may be due.
+        if (deliveries.length === limit) continue
+        const idleMs = Math.max(LEAST_IDLE_MS, IDLE_MS / speed)
+        await this.#sleep(Math.max(BATCH_MS, Math.min(nextInMs ?? idleMs, idleMs)))
+        if (this.#isWoken) await new Promise((resolve) => setTimeout(resolve, BATCH_MS))
+      } catch (error) {
+        log.error({ err: error }, 'leasing deliveries failed')
+        await this.#sleep(AFTER_FAILURE_MS)
+      }
+    }
+  }
+
+  #start(delivery: LeasedDelivery): void {
+    if (delivery.isSuspect) this.#suspects += 1
+    const tracked = this.#attempt(delivery).finally(() => {
+      this.#inFlight.delete(tracked)
+      if (delivery.isSuspect) this.#suspects -= 1
+    })
+    this.#inFlight.add(tracked)
+  }
+
+  /** Never rejects: what goes wrong here is put right when the lease ends. */
+  async #attempt(delivery: LeasedDelivery): Promise<void> {
+    try {
+      const destination = await this.#deps.destinationOf(delivery)
+      if (typeof destination === 'string') this.#note({ delivery, next: { status: UNSENT[destination] } })
+      else await this.#send(delivery, destination)
+    } catch (error) {
+      this.#deps.log.error({ err: error, deliveryId: delivery.id, jobId: delivery.jobId }, 'sending a webhook failed')
+    }
+  }
+
+  async #send(delivery: LeasedDelivery, { url, keys }: Exclude<Destination, string>): Promise<void> {
+    const { send, speed, log, now, random } = this.#deps
+    const { id, jobId, body } = delivery
+    const startedAtMs = now()
+    const attempt = delivery.attempts + 1
+    const timestampSeconds = Math.floor(startedAtMs / 1000)
+    const answer = await send({ id, url, keys, body, attempt, timestampSeconds })
+    const { what, next } = planNext(answer, delivery.step + 1, random())
+    const retryInMs = next.status === 'pending' ? next.retryInMs / speed : undefined
+    const entry: DeliveryAttempt = {
+      atMs: startedAtMs,
+      durationMs: now() - startedAtMs,
+      ...(answer.kind === 'answered' ? { status: answer.status } : { error: answer.error }),
+      ...(retryInMs !== undefined && { nextAtMs: Math.ceil(now() + retryInMs) }),
+    }
+    log.info({ deliveryId: id, jobId, attempt, outcome: next.status, ...entry }, 'webhook attempted')
+    const text = answer.kind === 'answered' ? answer.text : ''
+    this.#note({
+      delivery,
+      attempt: {
+        ...entry,
+        ...(text !== '' && { answer: text }),
+        ...(delivery.endpointId !== undefined && { url }),
+        ...(answer.signature !== undefined && { signature: answer.signature }),
+      },
+      what,
+      next: next.status === 'pending' ? { ...next, retryInMs: retryInMs ?? 0 } : next,
+    })
+  }
+
+  #note(sent: Sent): void {
+    this.#sent.push(sent)
+    this.#flushing ??= this.#flushSoon()
+  }
+
+  async #flushSoon(): Promise<void> {
+    while (this.#sent.length > 0) {
+      await new Promise((resolve) => setTimeout(resolve, BATCH_MS))
+      const sent = this.#sent
+      this.#sent = []
+      try {
+        await this.#flush(sent)
+      } catch (error) {
+        this.#deps.log.error({ err: error, count: sent.length }, 'writing attempts back failed')
+      }
+      // There is room at their destinations again.
+      this.wake()
+    }
+    this.#flushing = undefined
+  }
+
+  async #flush(sent: readonly Sent[]): Promise<void> {
+    const { outbox, onDisabled, log } = this.#deps
+    const written = await outbox.record(sent)
+    for (const [index, outcome] of written.entries()) {
+      const { team, endpointId } = sent[index]?.delivery ?? {}
+      if (outcome.kind !== 'disabled' || team === undefined || endpointId === undefined) continue
+      log.error({ team, endpointId, reason: outcome.reason }, 'webhook endpoint disabled')
+      await onDisabled({ team, endpointId, reason: outcome.reason })
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    if (this.#stopping || this.#isWoken) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+/** What becomes of a delivery whose destination is not to be called. */
+const UNSENT = { disabled: 'held', gone: 'gone' } as const

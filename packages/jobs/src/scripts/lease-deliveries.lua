@@ -1,0 +1,68 @@
+-- Takes deliveries that are due: from each destination no more than its window lets through, and first from those whose
+-- turn it has been for longest. Nobody else gets them until the lease ends or an attempt is recorded.
+-- ARGV 1 prefix  2 how many  3 how many of them to destinations that have not proven themselves  4 lease in ms
+--      5 ms added to the clock  6 for how long one may wait behind a circuit in ms  7 for how long an ended one is kept
+--      8… fields wanted
+-- Returns { ms until something can be leased or -1, { id, lease, '1' if to a suspect, fields… }… }
+-- include outbox
+local MAX_VISITS = 256
+local MAX_GIVEN_UP = 500
+local prefix, keep = ARGV[1], ARGV[7]
+local now = outbox_time(tonumber(ARGV[5]))
+local free, for_suspects = tonumber(ARGV[2]), tonumber(ARGV[3])
+local lease = string.format('%.0f', now + ARGV[4])
+local leased = { -1 }
+
+local function give_up(at)
+  local late = redis.call('ZRANGE', at.waiting, '-inf', now - ARGV[6], 'BYSCORE', 'LIMIT', 0, MAX_GIVEN_UP)
+  for _, id in ipairs(late) do
+    redis.call('ZREM', at.waiting, id)
+    if redis.call('EXISTS', delivery_key(prefix, id)) == 1 then end_delivery(prefix, at, id, 'exhausted', now, keep) end
+  end
+end
+
+local function visit(at, most, suspect)
+  for _, id in ipairs(redis.call('ZRANGE', at.sending, '-inf', now, 'BYSCORE')) do
+    redis.call('ZREM', at.sending, id)
+    redis.call('ZADD', at.waiting, now, id)
+  end
+  local state = redis.call('HMGET', at.state, 'window', 'openUntil', 'openings')
+  local taken = 0
+  if tonumber(state[2] or 0) <= now then
+    if state[3] then give_up(at) end
+    local room = math.min(most, tonumber(state[1] or 1) - redis.call('ZCARD', at.sending))
+    local ids = room > 0 and redis.call('ZRANGE', at.waiting, '-inf', now, 'BYSCORE', 'LIMIT', 0, room) or {}
+    for _, id in ipairs(ids) do
+      redis.call('ZREM', at.waiting, id)
+      local fields = redis.call('HMGET', delivery_key(prefix, id), unpack(ARGV, 8))
+      -- A delivery without a row has no business here.
+      if fields[1] then
+        taken = taken + 1
+        redis.call('ZADD', at.sending, lease, id)
+        leased[#leased + 1] = { id, lease, suspect, unpack(fields) }
+      end
+    end
+  end
+  place_destination(at, now)
+  return taken
+end
+
+local function visit_all(destinations, most, suspect)
+  for _, name in ipairs(redis.call('ZRANGE', destinations, '-inf', now, 'BYSCORE', 'LIMIT', 0, MAX_VISITS)) do
+    if most <= 0 then break end
+    most = most - visit(outbox_of(prefix, name), most, suspect)
+  end
+  return most
+end
+
+free = visit_all(prefix .. ':destinations', free, '')
+for_suspects = visit_all(prefix .. ':suspects', math.min(free, for_suspects), '1')
+local next = math.huge
+local function hear(destinations)
+  local first = redis.call('ZRANGE', destinations, 0, 0, 'WITHSCORES')[2]
+  if first then next = math.min(next, first) end
+end
+hear(prefix .. ':destinations')
+if for_suspects > 0 then hear(prefix .. ':suspects') end
+if next < math.huge then leased[1] = math.max(0, math.ceil(next - now)) end
+return leased

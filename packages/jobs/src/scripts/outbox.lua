@@ -1,0 +1,53 @@
+-- Included by the scripts that move deliveries: where those to one destination wait, and when it is its turn.
+-- The clock is Redis's own; tests in which days pass add to it.
+local function outbox_time(offset)
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000) + offset
+end
+
+local function outbox_of(prefix, destination)
+  return {
+    name = destination,
+    waiting = prefix .. ':outbox:' .. destination,
+    sending = prefix .. ':sending:' .. destination,
+    state = prefix .. ':destination:' .. destination,
+    held = prefix .. ':held:' .. destination,
+    proven = prefix .. ':destinations',
+    suspects = prefix .. ':suspects',
+  }
+end
+
+local function delivery_key(prefix, id) return prefix .. ':delivery:' .. id end
+
+-- The next moment at which something can be leased here: a delivery is due, the circuit lets one through, or a lease ends.
+local function place_destination(at, not_before)
+  local waiting = redis.call('ZRANGE', at.waiting, 0, 0, 'WITHSCORES')[2]
+  local sending = redis.call('ZRANGE', at.sending, 0, 0, 'WITHSCORES')[2]
+  if not waiting and not sending then
+    redis.call('ZREM', at.proven, at.name)
+    redis.call('ZREM', at.suspects, at.name)
+    return
+  end
+  local state = redis.call('HMGET', at.state, 'window', 'openUntil', 'inRow', 'lastSuccessMs')
+  local next = math.huge
+  if waiting and redis.call('ZCARD', at.sending) < tonumber(state[1] or 1) then
+    next = math.max(waiting, state[2] or 0, not_before)
+  end
+  if sending then next = math.min(next, sending) end
+  local is_proven = state[4] and not state[3]
+  redis.call('ZREM', is_proven and at.suspects or at.proven, at.name)
+  redis.call('ZADD', is_proven and at.proven or at.suspects, next, at.name)
+end
+
+-- An ended delivery is kept for a while; one whose endpoint is disabled can be found for as long.
+local function end_delivery(prefix, at, id, status, now, keep)
+  local row = delivery_key(prefix, id)
+  redis.call('HSET', row, 'status', status, 'endedAtMs', now)
+  redis.call('HDEL', row, 'nextAtMs')
+  redis.call('PEXPIRE', row, keep)
+  if status == 'held' then
+    redis.call('ZREMRANGEBYSCORE', at.held, '-inf', now - keep)
+    redis.call('ZADD', at.held, now, id)
+    redis.call('PEXPIRE', at.held, keep)
+  end
+end

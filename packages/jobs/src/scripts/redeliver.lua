@@ -1,0 +1,44 @@
+-- Sends deliveries again: same id and bytes, a schedule that starts anew, and at once, whatever their destination did.
+-- ARGV 1 prefix  2 ms added to the clock  3 the only endpoint that is meant, or ''
+--      4 the statuses that are meant ',a,b,'  5… ids
+-- Returns per delivery: 'redelivered', 'sending' (an attempt is under way), 'other' (not meant), 'disabled' (its endpoint
+-- is, so that it would be held again) or 'gone'.
+-- include outbox
+local prefix, now = ARGV[1], outbox_time(tonumber(ARGV[2]))
+local replies = {}
+
+-- Of a registered endpoint; a job's own URL is always enabled.
+local function is_enabled(team, endpoint)
+  local text = endpoint and redis.call('HGET', prefix .. ':endpoints:' .. team, endpoint)
+  return not text or cjson.decode(text).status ~= 'disabled'
+end
+
+for n = 5, #ARGV do
+  local id = ARGV[n]
+  local row = delivery_key(prefix, id)
+  local is = redis.call('HMGET', row, 'status', 'destination', 'endpointId', 'team')
+  local reply = 'redelivered'
+  if not is[1] then
+    reply = 'gone'
+  elseif (ARGV[3] ~= '' and is[3] ~= ARGV[3]) or not string.find(ARGV[4], ',' .. is[1] .. ',', 1, true) then
+    reply = 'other'
+  elseif not is_enabled(is[4], is[3]) then
+    reply = 'disabled'
+  else
+    local at = outbox_of(prefix, is[2])
+    if redis.call('ZSCORE', at.sending, id) then
+      reply = 'sending'
+    else
+      redis.call('HINCRBY', row, 'round', 1)
+      redis.call('HSET', row, 'status', 'pending', 'step', 0, 'nextAtMs', now)
+      redis.call('HDEL', row, 'endedAtMs')
+      redis.call('PERSIST', row)
+      redis.call('ZREM', at.held, id)
+      redis.call('ZADD', at.waiting, now, id)
+      redis.call('HDEL', at.state, 'openUntil')
+      place_destination(at, 0)
+    end
+  end
+  replies[#replies + 1] = reply
+end
+return replies

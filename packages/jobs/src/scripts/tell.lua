@@ -1,0 +1,46 @@
+-- The deliveries that the end of a job calls for, with their places in the outbox: in the same step as the end, so that
+-- none can be lost between. One for the job's own URL, and one for each endpoint of its team that wants such events.
+-- news: 1 ULID of the job  2 type of the event  3 body  4 the job's own URL or ''  5 its destination
+--       6 for how long a held delivery is kept in ms  7 and its place in the team's list
+-- Returns how many are to be sent.
+local function wants(endpoint, type)
+  local types = endpoint.eventTypes
+  if #types == 0 then return true end
+  for _, wanted in ipairs(types) do
+    if wanted == '*' or wanted == type then return true end
+  end
+  return false
+end
+
+local function tell(prefix, team, job, record, now, news)
+  if #news == 0 then return 0 end
+  local ids = {}
+  local pending = 0
+  local function write(id, destination, field, value, is_held)
+    local at = outbox_of(prefix, destination)
+    redis.call('HSET', delivery_key(prefix, id), 'id', id, 'jobId', job, 'team', team, 'destination', destination,
+      'type', news[2], 'body', news[3], 'createdAtMs', now, 'status', 'pending', 'attempts', 0, 'round', 1, 'step', 0,
+      'nextAtMs', now, field, value)
+    ids[#ids + 1] = id
+    if is_held then return end_delivery(prefix, at, id, 'held', now, news[6]) end
+    pending = pending + 1
+    redis.call('ZADD', at.waiting, now, id)
+    place_destination(at, 0)
+  end
+
+  if news[4] ~= '' then write('msg_' .. news[1], news[5], 'url', news[4], false) end
+  for _, text in ipairs(redis.call('HVALS', prefix .. ':endpoints:' .. team)) do
+    local endpoint = cjson.decode(text)
+    if wants(endpoint, news[2]) then
+      local id = 'msg_' .. news[1] .. '_' .. string.sub(endpoint.id, 4)
+      write(id, 'ep:' .. endpoint.id, 'endpointId', endpoint.id, endpoint.status == 'disabled')
+    end
+  end
+  if #ids == 0 then return 0 end
+  redis.call('HSET', record, 'deliveries', table.concat(ids, ','))
+  local list = prefix .. ':deliveries:' .. team
+  for _, id in ipairs(ids) do redis.call('ZADD', list, now, id) end
+  redis.call('ZREMRANGEBYSCORE', list, '-inf', now - news[7])
+  redis.call('PEXPIRE', list, news[7])
+  return pending
+end

@@ -1,0 +1,68 @@
+import type { WebhookEvent } from '@genqueue/contract'
+import { jobResource } from './job-resource.ts'
+import type { JobRecord } from './record.ts'
+
+const ULID_START = 'job_'.length
+/** Receivers are told to expect no more. */
+const MAX_BODY_BYTES = 20_000
+const MAX_LISTED_OUTPUTS = 20
+const DAY_MS = 86_400_000
+/** Of deliveries that have ended. */
+export const KEEP_DELIVERIES_MS = 30 * DAY_MS
+/** From when they were made: they may be pending for some days first. */
+export const KEEP_IN_LIST_MS = 45 * DAY_MS
+
+/** What the end of this job tells: rendered once, for tell.lua. The job's own URL only if it wants events of this type. */
+export function webhookNews(job: JobRecord, publicUrl: string, nowMs: number): string[] {
+  const type = eventType(job)
+  const { webhookUrl, webhookEvents = [] } = job.request
+  const isWanted = webhookEvents.length === 0 || webhookEvents.includes(type) || webhookEvents.includes('*')
+  const url = isWanted ? (webhookUrl ?? '') : ''
+  const body = renderBody(job, type, publicUrl, nowMs)
+  const destination = url && hostDestination(url)
+  return [job.id.slice(ULID_START), type, body, url, destination, `${KEEP_DELIVERIES_MS}`, `${KEEP_IN_LIST_MS}`]
+}
+
+/** Where webhooks of jobs to this URL wait: with those of all jobs to its host. */
+function hostDestination(url: string): string {
+  return `host:${URL.parse(url)?.host ?? ''}`
+}
+
+function eventType(job: JobRecord): WebhookEvent['type'] {
+  switch (job.status) {
+    case 'succeeded':
+      return `${job.kind}.completed`
+    case 'canceled':
+      return `${job.kind}.canceled`
+    default:
+      return `${job.kind}.failed`
+  }
+}
+
+function renderBody(job: JobRecord, type: WebhookEvent['type'], publicUrl: string, nowMs: number): string {
+  const event: WebhookEvent = {
+    id: `evt_${job.id.slice(ULID_START)}`,
+    object: 'event',
+    type,
+    created_at: Math.floor(nowMs / 1000),
+    timestamp: new Date(nowMs).toISOString(),
+    data: jobResource(job, publicUrl),
+  }
+  const { data } = event
+  const whole = JSON.stringify(event)
+  if (Buffer.byteLength(whole) <= MAX_BODY_BYTES) return whole
+  // What the job's own resource also says is left out, the largest first.
+  const short = { ...data, outputs: data.outputs.slice(0, MAX_LISTED_OUTPUTS), failures: [], metadata: {} }
+  const shorter = JSON.stringify({ ...event, data: short })
+  if (Buffer.byteLength(shorter) <= MAX_BODY_BYTES) return shorter
+  const bare: WebhookEvent['data'] = {
+    ...short,
+    outputs: [],
+    model: null,
+    upstream_status: null,
+    task_id: null,
+    waiting: null,
+    error: data.error && { ...data.error, provider_code: null, provider_message: null },
+  }
+  return JSON.stringify({ ...event, data: bare })
+}
