@@ -2,12 +2,17 @@ import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 import { Webhook } from 'standardwebhooks'
 
-/** The part of an event that this program reads; docs/api.md has the whole. */
+/** The part of an event that this program reads; docs/webhooks.md has the whole. */
 type Event = { type: string; data: { id: string } }
 
 const webhook = new Webhook(process.env.WEBHOOK_SECRET ?? '')
-/** Ids of events that were handled; a unique column in your database. */
-const handled = new Set<string>()
+/** Ids of events that were taken. In your database: a unique column, written together with the event. */
+const taken = new Set<string>()
+
+/** Runs after the answer: genqueue waits 15 s for that, your work may take longer. */
+function work(event: Event): void {
+  console.log(`${event.type} ${event.data.id}`)
+}
 
 const app = new Hono()
 app.post('*', async (c) => {
@@ -20,9 +25,9 @@ app.post('*', async (c) => {
   }
   // An event may come more than once, always under the same id.
   const id = c.req.header('webhook-id') ?? ''
-  if (!handled.has(id)) {
-    console.log(`${event.type} ${event.data.id}`)
-    handled.add(id)
+  if (!taken.has(id)) {
+    taken.add(id)
+    setImmediate(work, event)
   }
   return c.body(null, 204)
 })

@@ -2,12 +2,17 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { Webhook } from 'standardwebhooks'
 
-/** The part of an event that this program reads; docs/api.md has the whole. */
+/** The part of an event that this program reads; docs/webhooks.md has the whole. */
 type Event = { type: string; data: { id: string } }
 
 const webhook = new Webhook(process.env.WEBHOOK_SECRET ?? '')
-/** Ids of events that were handled; a unique column in your database. */
-const handled = new Set<string>()
+/** Ids of events that were taken. In your database: a unique column, written together with the event. */
+const taken = new Set<string>()
+
+/** Runs after the answer: genqueue waits 15 s for that, your work may take longer. */
+function work(event: Event): void {
+  console.log(`${event.type} ${event.data.id}`)
+}
 
 async function receive(request: IncomingMessage): Promise<number> {
   // The signature is over the bytes as they came, not over JSON that was parsed and printed again.
@@ -21,9 +26,9 @@ async function receive(request: IncomingMessage): Promise<number> {
   }
   // An event may come more than once, always under the same id.
   const id = headers['webhook-id'] ?? ''
-  if (!handled.has(id)) {
-    console.log(`${event.type} ${event.data.id}`)
-    handled.add(id)
+  if (!taken.has(id)) {
+    taken.add(id)
+    setImmediate(work, event)
   }
   return 204
 }

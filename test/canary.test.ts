@@ -1,41 +1,55 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 import { ADMIN_KEY, type House, OTHER_TEAM_KEY, openHouse } from './house.ts'
 
 const lines: string[] = []
 const answers: string[] = []
 
+const ENCRYPTION_KEY = Buffer.from('canary-encryption-key-0123456789').toString('base64')
+const HOOK_SECRET = 'canary-hook-secret-0123456789'
+const STORED_KEY = 'key_canary-stored-provider-key-0123456789'
+
+/** What every prompt begins with. */
+const PROMPT = 'canary-in-prompt-7d1e'
+
 let house: House
 beforeAll(async () => {
-  house = await openHouse({ env: { LOG_LEVEL: 'trace' }, logTo: { write: (line) => void lines.push(line) } })
+  const env = { LOG_LEVEL: 'trace', ENCRYPTION_KEYS: `k1:${ENCRYPTION_KEY}`, HOOK_SECRET }
+  house = await openHouse({ env, logTo: { write: (line) => void lines.push(line) } })
 })
 afterAll(() => house.close())
 
-test('no secret reaches a log line, Redis, an answer of the API or a webhook, whatever goes wrong', async () => {
-  const { simulator, env } = house
-  const [vendorKey = ''] = simulator.runway.keys
+test('no secret reaches a log line, Redis, an answer, a webhook or a vendor that it is not for, whatever goes wrong', async () => {
+  const { simulator, env, call } = house
+  const [runwayKey = ''] = simulator.runway.keys
+  const [runwareKey = ''] = simulator.runware.keys
+  const apiKey = await newApiKey()
+  await storeProviderKey()
   const canaries = {
-    'provider key': vendorKey,
+    'Runway key': runwayKey,
+    'Runware key': runwareKey,
+    'stored provider key': STORED_KEY,
+    'encryption key': ENCRYPTION_KEY,
     'admin key': ADMIN_KEY,
     'team key': OTHER_TEAM_KEY,
+    'made API key': apiKey,
     'webhook secret': house.secret.slice('whsec_'.length),
+    'hook secret': HOOK_SECRET,
     'storage secret': env.AWS_SECRET_ACCESS_KEY ?? '',
     'caller’s own secret': 'canary-in-body-51c2',
   }
   const { 'caller’s own secret': own, ...ours } = canaries
   for (const [name, canary] of Object.entries(canaries)) expect(canary.length, name).toBeGreaterThan(10)
 
-  simulator.runway.fault('create.401', {}, { promptIncludes: 'unauthorized' })
-  simulator.runway.fault('poll.failed', { code: 'INTERNAL' }, { promptIncludes: 'failing' })
-  simulator.runway.fault('poll.5xx', { n: 2 }, { promptIncludes: 'flaky' })
-  simulator.runway.fault('dl.expired_403', {}, { promptIncludes: 'expired' })
-  simulator.runway.fault('create.accept_then_drop', {}, { promptIncludes: 'dropped' })
-  simulator.receiver.behave({ kind: 'answer', status: 500, times: 2 })
-  simulator.store.fault({ kind: 'slow_down', operation: 'PutObject', times: 1 })
+  await makeEverythingGoWrong()
   const ids: string[] = []
-  for (const prompt of ['plain', 'failing', 'flaky', 'expired', 'dropped']) ids.push((await house.post({ prompt })).id)
+  for (const fate of ['plain', 'failing', 'flaky', 'expired', 'dropped']) {
+    ids.push((await house.post({ prompt: `${PROMPT} ${fate}` })).id)
+  }
+  ids.push((await house.postRunware({})).id)
   for (const id of ids) await house.ended(id)
-  const unauthorized = await house.post({ prompt: 'unauthorized' })
+  const unauthorized = await house.post({ prompt: `${PROMPT} unauthorized` })
   await expect
     .poll(async () => (await house.get(unauthorized.id)).waiting?.reason, { interval: 20 })
     .toBe('provider_auth')
@@ -43,38 +57,84 @@ test('no secret reaches a log line, Redis, an answer of the API or a webhook, wh
   const requests: [string, string, unknown?, Record<string, string>?][] = [
     ['GET', `/v1/jobs/${ids[0]}`],
     ['GET', '/v1/jobs?limit=100'],
-    ['GET', `/v1/jobs/${ids[0]}`, undefined, { authorization: `Bearer ${vendorKey}` }],
+    ['GET', '/v1/jobs', undefined, { authorization: `Bearer ${apiKey}` }],
+    ['GET', '/v1/jobs', undefined, { authorization: `Bearer ${apiKey.slice(0, -1)}x` }],
+    ['GET', `/v1/videos/${ids[0]}/content`],
+    ['GET', `/v1/jobs/${ids[0]}`, undefined, { authorization: `Bearer ${runwayKey}` }],
     ['GET', '/v1/videos', undefined, { authorization: `Basic ${ADMIN_KEY}x` }],
-    ['POST', '/v1/jobs', { provider: 'canary-in-body-51c2' }],
-    ['POST', '/v1/videos', { model: 'runway/x', webhook_url: 'https://canary-in-body-51c2@10.0.0.1/' }],
-    ['GET', '/nothing?key=canary-in-body-51c2'],
-    ['GET', '/readyz'],
-    ['GET', '/openapi.json'],
+    ['GET', `/v1/videos?api_key=${ADMIN_KEY}`],
+    ['POST', '/v1/jobs', { provider: own }],
+    ['POST', '/v1/videos', { model: 'runway/x', webhook_url: `https://${own}@10.0.0.1/` }],
+    ['GET', `/nothing?key=${own}`],
+    ['POST', `/hooks/runware/${own}`],
+    ...['/readyz', '/livez', '/openapi.json', '/docs'].map((path): [string, string] => ['GET', path]),
+    ...['keys', 'teams', 'providers', 'providers/runway', 'providers/runway/keys', 'providers/runway/limits'].map(
+      (path): [string, string] => ['GET', `/api/${path}`],
+    ),
+    ...['audit', 'usage'].map((path): [string, string] => ['GET', `/api/${path}`]),
+    ['POST', '/api/providers', { provider: 'runway', keys: [{ name: own, value: 'env.ENCRYPTION_KEYS' }] }],
+    ['POST', '/api/providers/runway/keys', { name: own, value: 'env.ADMIN_API_KEY' }],
   ]
   for (const [method, path, body, headers] of requests) {
-    const response = await house.call(method, path, body, headers)
+    const response = await call(method, path, body, headers)
     answers.push(`${JSON.stringify([...response.headers])} ${await response.text()}`)
+  }
+  for (const path of ['/livez', '/readyz', '/metrics', '/']) {
+    answers.push(await (await fetch(`${house.workers[0]?.healthUrl}${path}`)).text())
   }
   await refuseWrites(house, own)
   await house.workers[0]?.stop()
 
   const webhooks = simulator.receiver.deliveries().map(({ rawHeaders, body }) => `${rawHeaders.join(' ')} ${body}`)
+  // The simulator writes down whatever it is sent but the key of a request.
+  const vendors = simulator.journal().map((entry) => JSON.stringify(entry))
+  const bucket = simulator.store.journal.map((entry) => JSON.stringify(entry))
   const stored = await everythingIn(house.redis.url)
-  expect(lines.length).toBeGreaterThan(50)
-  expect(stored.length).toBeGreaterThan(20)
+  const places = { lines, stored, answers, webhooks, vendors, bucket }
+  for (const [name, texts] of Object.entries(places)) expect(texts.length, name).toBeGreaterThan(4)
   for (const [name, canary] of Object.entries(ours)) {
-    for (const [place, texts] of Object.entries({ lines, stored, answers, webhooks })) {
+    for (const [place, texts] of Object.entries(places)) {
       expect(
         texts.filter((text) => text.includes(canary)),
         `the ${name} in ${place}`,
       ).toEqual([])
     }
   }
+  // Messages carry ids: a queue is read by more people than records are.
+  expect(stored.filter((text) => text.includes(PROMPT)).length).toBeGreaterThan(5)
+  expect(stored.filter((text) => /^[^ ]*:bq:/.test(text) && text.includes(PROMPT))).toEqual([])
+  expect(lines.filter((line) => line.includes(PROMPT))).toEqual([])
   // What a caller sends is never logged; it may be told back what was wrong with it.
   expect(lines.filter((line) => line.includes(own))).toEqual([])
   // Nor are links that carry their own permission.
-  expect(lines.filter((line) => /_jwt=|X-Amz-Signature/.test(line))).toEqual([])
+  expect(lines.filter((line) => /_jwt=|X-Amz-Signature|\/hooks\/runware\/[\w-]{20}/.test(line))).toEqual([])
 })
+
+/** Its only appearance is the answer that it comes with. */
+async function newApiKey(): Promise<string> {
+  const made = await house.call('POST', '/api/keys', { name: 'canary' })
+  expect(made.status).toBe(201)
+  return z.object({ key: z.string() }).parse(await made.json()).key
+}
+
+/** A literal that the vendor will refuse, and that everybody would rather use. */
+async function storeProviderKey(): Promise<void> {
+  const key = { name: 'canary', value: STORED_KEY, models: ['*'], weight: 1_000 }
+  const stored = await house.call('POST', '/api/providers', { provider: 'runway', keys: [key] })
+  answers.push(await stored.text())
+  expect(stored.ok, answers.at(-1)).toBe(true)
+}
+
+async function makeEverythingGoWrong(): Promise<void> {
+  const { runway, receiver, store } = house.simulator
+  runway.fault('create.401', {}, { promptIncludes: 'unauthorized' })
+  runway.fault('poll.failed', { code: 'INTERNAL' }, { promptIncludes: 'failing' })
+  runway.fault('poll.5xx', { n: 2 }, { promptIncludes: 'flaky' })
+  runway.fault('dl.expired_403', {}, { promptIncludes: 'expired' })
+  runway.fault('create.accept_then_drop', {}, { promptIncludes: 'dropped' })
+  receiver.behave({ kind: 'answer', status: 500, times: 2 })
+  store.fault({ kind: 'slow_down', operation: 'PutObject', times: 1 })
+}
 
 /** Redis refuses every write for a moment: its client's errors carry the whole command. */
 async function refuseWrites({ redis: { url }, call, workers }: House, prompt: string): Promise<void> {

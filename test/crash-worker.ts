@@ -1,10 +1,11 @@
 import type { Provider } from '@genqueue/providers'
 import type { Storage } from '@genqueue/storage'
-import { readWorkerConfig, type Seams, startWorker } from '@genqueue/worker'
+import { type Leases, readWorkerConfig, type Seams, startWorker } from '@genqueue/worker'
 import { pino } from 'pino'
 
 /** Where the process is killed, as `kill -9` would: nothing of ours runs afterwards. */
-export type CrashPoint =
+export type CrashPoint = JobCrashPoint | DeliveryCrashPoint
+export type JobCrashPoint =
   | 'before intent'
   | 'before create'
   | 'after answer'
@@ -13,9 +14,15 @@ export type CrashPoint =
   | 'before end'
   | 'after end'
   | 'after webhook'
+export type DeliveryCrashPoint = 'before claim' | 'after claim' | 'before record' | 'after record'
+
+/** How many times it gets past the point first; the seed of a run. */
+const spare = { times: Number(process.env.CRASH_AFTER ?? 0) }
 
 function dieAt(point: CrashPoint, here: CrashPoint): void {
-  if (point === here) process.kill(process.pid, 'SIGKILL')
+  if (point !== here) return
+  if (spare.times === 0) process.kill(process.pid, 'SIGKILL')
+  spare.times -= 1
 }
 
 function crashing(point: CrashPoint): Seams {
@@ -55,9 +62,10 @@ function crashing(point: CrashPoint): Seams {
     }),
     storage: (storage): Storage => ({
       put: async (key, body, options) => {
-        const stored = await storage.put(key, point === 'mid copy' ? dyingMidway(body) : body, options)
+        const object = await storage.put(key, point === 'mid copy' ? dyingMidway(body) : body, options)
         dieAt(point, 'before end')
-        return stored
+        stored += 1
+        return object
       },
       head: (key, options) => storage.head(key, options),
       get: (key, options) => storage.get(key, options),
@@ -73,8 +81,26 @@ function crashing(point: CrashPoint): Seams {
       dieAt(point, 'after webhook')
       return answer
     },
+    leases: (leases): Leases => ({
+      async lease(options) {
+        // An idle sender asks all the time: only once there are ends of jobs to tell.
+        if (stored > 0) dieAt(point, 'before claim')
+        const leased = await leases.lease(options)
+        if (leased.deliveries.length > 0) dieAt(point, 'after claim')
+        return leased
+      },
+      async record(sent) {
+        dieAt(point, 'before record')
+        const written = await leases.record(sent)
+        dieAt(point, 'after record')
+        return written
+      },
+    }),
   }
 }
+
+/** Outputs that were stored; the ends of their jobs follow. */
+let stored = 0
 
 async function* dyingMidway(body: AsyncIterable<Uint8Array>) {
   let chunks = 0

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import type { CrashPoint } from './crash-worker.ts'
+import type { JobCrashPoint } from './crash-worker.ts'
 import { type House, openHouse } from './house.ts'
 import { startWorkerProcess } from './worker-process.ts'
 
@@ -18,7 +18,7 @@ let house: House
 afterEach(() => house.close())
 
 /** What each of the jobs that were on the wire may have become, and how many tasks the vendor may have made of it. */
-const EXPECTED: Record<CrashPoint, { statuses: string[]; codes: (string | undefined)[]; tasks: number[] }> = {
+const EXPECTED: Record<JobCrashPoint, { statuses: string[]; codes: (string | undefined)[]; tasks: number[] }> = {
   'before intent': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
   // The intent is written, so nobody can know that the request was not sent: never pay twice.
   'before create': { statuses: ['failed', 'succeeded'], codes: ['submission_unknown', undefined], tasks: [0, 1] },
@@ -30,7 +30,7 @@ const EXPECTED: Record<CrashPoint, { statuses: string[]; codes: (string | undefi
   'after end': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
   'after webhook': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
 }
-const POINTS = Object.keys(EXPECTED) as CrashPoint[] // the keys of the record above
+const POINTS = Object.keys(EXPECTED) as JobCrashPoint[] // the keys of the record above
 
 test.each(POINTS)(
   'kill -9 of the worker %s: every job ends once, with its webhook, and none is charged twice',

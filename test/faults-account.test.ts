@@ -106,7 +106,8 @@ describe('uploads of a large input', () => {
       ...fields,
     }
     for (const [name, value] of Object.entries(values)) form.set(name, value)
-    form.set('input_reference', new Blob([IMAGE], { type: 'image/png' }), 'large ñ "image".png')
+    // A file of its own each time: one that the vendor has already is not uploaded again.
+    form.set('input_reference', new Blob([IMAGE, prompt], { type: 'image/png' }), 'large ñ "image".png')
     const response = await fetch(`${house.api.url}/v1/videos`, {
       method: 'POST',
       headers: { authorization: `Bearer ${ADMIN_KEY}` },
@@ -137,7 +138,7 @@ describe('uploads of a large input', () => {
     expect(reserved).toHaveLength(places)
     expect(reserved.map(({ stored }) => stored?.sizeBytes)).toEqual([
       ...Array(places - 1).fill(undefined),
-      IMAGE.length,
+      IMAGE.length + prompt.length,
     ])
     const task = runway.tasks().find(({ marker }) => marker === prompt)
     expect(task?.body).toMatchObject({ model: 'gen4_turbo', promptImage: reserved.at(-1)?.uri })
@@ -172,12 +173,51 @@ const UPLOADS: Record<FaultOf<'upload'>, true> = {
   'upload.storage_drop': true,
   'upload.no_runwayUri': true,
 }
-/** Answers of the organization call, which no job makes. */
-const NO_JOBS: Record<FaultOf<'org'>, true> = { 'org.ok': true, 'org.null_limits': true, 'org.zero_credit': true }
+/** Answers of the organization call, which a worker makes beside the jobs: none of them keeps a job from its end. */
+const ORGANIZATION: Record<FaultOf<'org'>, FaultArgs[]> = {
+  'org.ok': [{}],
+  'org.null_limits': [{}],
+  'org.zero_credit': [{}],
+  'org.error': [{}, { status: 401 }, { status: 200, body: 'html' }, { status: 200, body: 'empty' }],
+}
+
+describe('a vendor that answers for its limits with', () => {
+  let house: House
+  beforeAll(async () => {
+    house = await openHouse({ simulator: { clock: { speed: 1000 } }, env: { SPEED: '1000' } })
+  })
+  afterAll(async () => {
+    house.assertHonest()
+    await house.close()
+  })
+  const cases = Object.entries(ORGANIZATION).flatMap(([fault, all]) => all.map((args) => [fault, args] as const))
+
+  test.each(cases)('%s %j runs the jobs all the same', async (fault, args) => {
+    const { runway } = house.simulator
+    // Object.entries of a literal gives its own keys.
+    runway.fault(fault as FaultOf<'org'>, args)
+    const prompt = `${fault} ${JSON.stringify(args)}`
+    const jobs = await Promise.all([1, 2, 3].map((n) => house.post({ prompt: `${prompt} ${n}` })))
+    for (const { id } of jobs) expect((await house.ended(id)).status).toBe('succeeded')
+  })
+
+  test('a balance of nothing keeps jobs here until there is one', async () => {
+    const { runway } = house.simulator
+    runway.setCredits(0)
+    const limits = async () => (await house.call('GET', '/api/providers/runway/limits')).json()
+    const rests = { rests: [{ model: null, reason: 'quota_exceeded' }] }
+    await expect.poll(limits, { interval: 20, timeout: 5_000 }).toMatchObject({ keys: [{ credits: 0, ...rests }] })
+    const { id } = await house.post({ prompt: 'broke' })
+    await expect.poll(async () => (await house.get(id)).waiting?.reason, { interval: 10 }).toBe('quota_exceeded')
+    runway.setCredits(10_000)
+    expect((await house.ended(id)).status).toBe('succeeded')
+    expect(runway.ledger().markers.broke).toEqual({ requests: 1, tasks: 1 })
+  })
+})
 
 everyFaultHasACase('del', [CANCELS, { 'del.race_succeeds_first': true }])
 everyFaultHasACase('upload', [UPLOADS])
-everyFaultHasACase('org', [NO_JOBS])
+everyFaultHasACase('org', [ORGANIZATION])
 
 test('every fault of the simulator belongs to a part that is tested', () => {
   const isTested = (id: FaultId) => /^(create|poll|dl|del|upload|org)\./.test(id)

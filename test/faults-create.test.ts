@@ -67,7 +67,6 @@ const ANSWERS = {
   'create.400_unknown_field': [{ ends: refusedSaying('Unrecognized key: "unknownField"') }],
   'create.400_bad_model': [{ ends: REFUSED }],
   'create.400_on_behalf_of': [{ ends: failed('provider_configuration', { tasks: 0, error: { retryable: false } }) }],
-  'create.403': [{ ends: failed('provider_configuration', { tasks: 0, error: { retryable: false } }) }],
   'create.404': each(['error', 'html'], (body) => ({ args: { body }, ends: REFUSED })),
   'create.405': [{ ends: REFUSED }],
   'create.413': [{ args: { body: 'html' }, ends: REFUSED }],
@@ -173,6 +172,7 @@ const ACCOUNT = {
     ...each(['bad_key', 'no_key', 'suspended', 'wrong_version'], (reason) => ({ args: { reason }, ends: rested(60) })),
     ...each(['message', 'empty', 'html'], (body) => ({ args: { body }, ends: rested(60) })),
   ],
+  'create.403': [{ ends: rested(60) }],
   'create.400_no_credits': [{ ends: rested(300) }, { args: { body: 'message' }, ends: rested(300) }],
 } satisfies Partial<Record<FaultOf<'create'>, FaultCase[]>>
 
@@ -198,7 +198,7 @@ faultSuite('an account that is refused', FAST, ACCOUNT, (house) => {
     const { id } = await house().post({ prompt: 'broke', deadlines: { queue_seconds: 1 } })
     expect((await house().ended(id)).error?.code).toBe('quota_exceeded')
     expect((await house().webhook(id)).type).toBe('video.failed')
-    expect(runway.ledger().markers.broke?.tasks).toBe(0)
+    expect(runway.ledger().markers.broke?.tasks ?? 0).toBe(0)
   })
 })
 

@@ -40,7 +40,6 @@ const ANSWERS = {
   'create.slow': [{ args: { ms: 20_000 }, ends: succeeds() }],
   'create.trickle': [{ args: { bytesPerSecond: 500 }, ends: succeeds() }],
   'create.redirect': each([301, 302, 307, 308], (status) => ({ args: { status }, ends: REPEATED })),
-  'create.403': [{ ends: fails('provider_configuration') }],
   'create.404': each(BODIES, (body) => refused({ body })),
   'create.405': [refused({ body: 'html' })],
   'create.413': [refused({ body: 'html' })],
@@ -65,6 +64,7 @@ const LIMITS = {
     ...each(['bad_key', 'no_key', 'suspended'], (reason) => ({ args: { reason }, ends: RESTED })),
     { args: { body: 'html' }, ends: RESTED },
   ],
+  'create.403': [{ ends: RESTED }],
   'create.402_credits': each(['error', 'message', 'empty'], (body) => ({ args: { body }, ends: RESTED })),
   'create.429_daily': [
     ...each(['absent', '2', '90', 'date', 'garbage'], (retryAfter) => ({ args: { retryAfter }, ends: RESTED })),

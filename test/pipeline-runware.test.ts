@@ -21,7 +21,7 @@ test('a video is submitted once, looked at until it is there, and copied as the 
   expect(job).toMatchObject({ status: 'succeeded', provider: 'runware', kind: 'video', upstream_status: 'success' })
   const expected = house.simulator.runware.expectedOutput(job.task_id ?? '')
   expect(job.outputs).toMatchObject([{ sha256: expected.sha256, content_type: 'video/mp4' }])
-  expect(job.cost).toEqual({ amount: 0.45, unit: 'usd', final: true })
+  expect(job.cost).toEqual({ amount: 0.45, unit: 'usd', usd: 0.45, final: true })
   expect(Object.keys(job.times).toSorted()).toEqual(['generated', 'queued', 'submitted', 'submitting', 'succeeded'])
   expect((await house.webhook(id)).data).toEqual(job)
 })

@@ -16,7 +16,7 @@ test('a posted job ends with the vendor’s bytes in the bucket, a hash that pro
   const job = await house.ended(id)
   expect(job).toMatchObject({ status: 'succeeded', stage: null, progress: 100, upstream_status: 'SUCCEEDED' })
   expect(job.attempts.submits).toBe(1)
-  expect(job.cost).toEqual({ amount: 60, unit: 'credits', final: true })
+  expect(job.cost).toEqual({ amount: 60, unit: 'credits', usd: 0.6, final: true })
   expect(Object.keys(job.times).toSorted()).toEqual(['generated', 'queued', 'submitted', 'submitting', 'succeeded'])
 
   const expected = house.simulator.runway.expectedOutput(job.task_id ?? '')
@@ -37,6 +37,10 @@ test('a posted job ends with the vendor’s bytes in the bucket, a hash that pro
 })
 
 test('a job held back by the vendor shows THROTTLED and its wait, and is never submitted again', async () => {
+  // A vendor that does not tell its limits; otherwise the jobs wait here.
+  house.simulator.runway.fault('org.null_limits', { n: 'forever' })
+  const limits = async () => (await house.call('GET', '/api/providers/runway/limits')).text()
+  await expect.poll(limits, { interval: 20, timeout: 3_000 }).toContain('{"model":"gen4.5","limit":null')
   house.simulator.runway.setConcurrency(1)
   const ids = await Promise.all([1, 2, 3].map(async (n) => (await house.post({ prompt: `throttled ${n}` })).id))
   await expect

@@ -11,7 +11,7 @@ export const API_HEADERS = { authorization: `Bearer ${API_KEY}` }
 export type Api = { child: Child; port: number; url: string }
 
 /** The API as it runs in production, on the measured core. */
-export async function startApi(scope: Scope, stand: Stand): Promise<Api> {
+export async function startApi(scope: Scope, stand: Stand, env: Record<string, string> = {}): Promise<Api> {
   const port = await freePort()
   const storage = join(stand.dir, 'storage')
   await mkdir(storage, { recursive: true })
@@ -27,6 +27,7 @@ export async function startApi(scope: Scope, stand: Stand): Promise<Api> {
       PORT: String(port),
       PUBLIC_URL: 'https://queue.example',
       ADMIN_API_KEY: API_KEY,
+      ...env,
     },
   })
   const url = `http://127.0.0.1:${port}`

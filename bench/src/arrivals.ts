@@ -62,7 +62,8 @@ export class Arrivals {
     const send = async () => {
       this.#sent += 1
       const text = prompt(this.#sent)
-      onAccepted?.(await intake.add(text), text)
+      const id = await intake.add(text)
+      onAccepted?.(id, text)
     }
     this.#timer = setInterval(() => {
       const nowMs = performance.now()

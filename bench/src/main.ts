@@ -3,18 +3,35 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { PINNING, pin } from './cores.ts'
 import { accept } from './parts/accept.ts'
+import { base64 } from './parts/base64.ts'
+import { deliveries } from './parts/deliveries.ts'
 import { get } from './parts/get.ts'
 import { idle } from './parts/idle.ts'
 import { images } from './parts/images.ts'
 import { inflight } from './parts/inflight.ts'
 import { kill } from './parts/kill.ts'
+import { listeners } from './parts/listeners.ts'
 import { looks } from './parts/looks.ts'
 import { outage } from './parts/outage.ts'
 import { pipeline } from './parts/pipeline.ts'
 import { poll } from './parts/poll.ts'
 import { printRows, type Row } from './row.ts'
 
-const PARTS = { accept, get, poll, inflight, pipeline, looks, images, idle, kill, outage } as const
+const PARTS = {
+  accept,
+  get,
+  poll,
+  inflight,
+  pipeline,
+  deliveries,
+  looks,
+  images,
+  base64,
+  listeners,
+  idle,
+  kill,
+  outage,
+} as const
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,10 +1,14 @@
 import { ProblemError } from '@genqueue/contract'
 import { type JobRecord, type NewJob, newJobId, type StoredInput } from '@genqueue/jobs'
+import { estimateCost, laneOf, type PriceOverrides } from '@genqueue/providers'
 import type { AppDeps } from './app-deps.ts'
+import { checkAllowed } from './check-allowed.ts'
 import { withFiles } from './files/with-files.ts'
 import { rememberHook } from './hooks.ts'
 import { coerceForm, type FormShape } from './intake/coerce-form.ts'
 import { type Intake, readBody } from './intake/read-body.ts'
+import { leaseIntake } from './intake-lease.ts'
+import { limitProblem } from './limit-problem.ts'
 import { problemOf } from './problem-reply.ts'
 import type { ApiContext, Caller } from './route.ts'
 
@@ -19,11 +23,26 @@ export type JobDraft = {
   draft(request: TakenIn): Omit<NewJob, 'id' | 'team'>
 }
 
+/** The job of a request, or of the earlier one with its idempotency key. */
+export async function acceptJob(
+  c: ApiContext,
+  caller: Caller,
+  deps: AppDeps,
+  draft: JobDraft,
+): Promise<{ job: JobRecord; isReplay: boolean }> {
+  const release = await leaseIntake(c, caller.team, deps)
+  try {
+    return await takeIn(c, caller, deps, draft)
+  } finally {
+    release()
+  }
+}
+
 /**
  * Reads the body (its files go to storage on the way), makes the job of it and has it accepted. Refused requests and
  * replays leave no file behind. The job of a replay is shown as it is now.
  */
-export async function acceptJob(
+async function takeIn(
   c: ApiContext,
   caller: Caller,
   deps: AppDeps,
@@ -46,20 +65,24 @@ export async function acceptJob(
   try {
     const value = body.encoding === 'form' && formShape ? coerceForm(body.value, formShape) : body.value
     job = draft({ ...(await withFiles(value, body.inputs, caller.team, deps.files)), encoding: body.encoding })
+    checkAllowed(caller, { ...job, webhookUrl: job.request.webhookUrl })
     checkRedis()
   } catch (error) {
     await body.discard()
     throw error
   }
   // Whatever fails here may have failed after Redis took the job: its inputs stay.
-  const outcome = await jobs.accept({ ...job, id, team: caller.team }).catch((error: unknown) => {
-    throw job.idempotency ? error : unknownFate(error)
-  })
+  const outcome = await jobs
+    .accept({ ...job, id, lane: laneOf(job.provider, job.model), ...moneyOf(job, caller, config.prices) })
+    .catch((error: unknown) => {
+      throw job.idempotency ? error : unknownFate(error)
+    })
   if (outcome.kind === 'created') {
     rememberHook(outcome.job, deps)
     return { job: outcome.job, isReplay: false }
   }
   await body.discard()
+  if (outcome.kind === 'limited') throw limitProblem(outcome.refusal)
   if (outcome.kind === 'conflict') {
     throw new ProblemError(
       'idempotency_key_reused',
@@ -70,6 +93,13 @@ export async function acceptJob(
   const earlier = await jobs.get(outcome.id)
   if (!earlier) throw new ProblemError('not_found', 'The job made with this idempotency key has been deleted')
   return { job: earlier, isReplay: true }
+}
+
+/** Who pays for the job, within what limits, and what it may cost. */
+function moneyOf(job: Omit<NewJob, 'id' | 'team'>, { team, apiKeyId, limits }: Caller, prices: PriceOverrides) {
+  const { provider, operation, model, request } = job
+  const estimatedCost = estimateCost(provider, operation, model, request.body, prices)
+  return { team, apiKeyId, limits, estimatedCost, creditUsd: prices.credit_usd }
 }
 
 /** Sent again by an SDK on its own, a request without a key could be paid for twice. */

@@ -1,10 +1,13 @@
-import type { Jobs, Keys } from '@genqueue/jobs'
+import type { ApiKeys, Audit, AuditLog, Teams, WebhookEndpoints } from '@genqueue/accounts'
+import type { Jobs, Keys, Outbox } from '@genqueue/jobs'
 import type { Storage } from '@genqueue/storage'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Authenticate } from './authenticate.ts'
 import type { ApiConfig } from './config.ts'
 import type { StoredFiles } from './files/stored-files.ts'
+import type { JobEvents } from './job-events.ts'
+import type { ProviderKeys } from './provider-keys.ts'
 import type { Readiness } from './readiness.ts'
 import type { EndWaits } from './wait-for-end.ts'
 
@@ -12,6 +15,7 @@ import type { EndWaits } from './wait-for-end.ts'
 export type AppDeps = {
   config: Pick<
     ApiConfig,
+    | 'corsOrigins'
     | 'egress'
     | 'fileRetentionMs'
     | 'hookSecret'
@@ -20,7 +24,9 @@ export type AppDeps = {
     | 'limits'
     | 'pollAfterMs'
     | 'presignSeconds'
+    | 'prices'
     | 'publicUrl'
+    | 'trustProxyHops'
   >
   /** Where callers reach this API; stands in URLs we hand out. */
   publicUrl: string
@@ -30,7 +36,16 @@ export type AppDeps = {
   storage: Storage
   files: StoredFiles
   waits: EndWaits
+  events: JobEvents
+  endpoints: WebhookEndpoints
+  outbox: Outbox
   authenticate: Authenticate
+  apiKeys: ApiKeys
+  teams: Teams
+  /** Tells the log and the audit log of a change that an administrator made; never rejects. */
+  audit: Audit
+  auditLog: AuditLog
+  providerKeys: ProviderKeys
   readiness: Readiness
   log: Logger
   /** Aborts when the process is to end: whoever waits answers now. */

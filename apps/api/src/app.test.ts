@@ -1,11 +1,14 @@
-import { Jobs, openQueues } from '@genqueue/jobs'
+import { Jobs, Outbox, openQueues, readJobSigns } from '@genqueue/jobs'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { openAccounts } from './accounts.ts'
 import { type OpenApi, openApi, VIDEO } from './api-fixture.ts'
 import { createApp } from './app.ts'
-import { createAuthenticate } from './authenticate.ts'
 import { StoredFiles } from './files/stored-files.ts'
+import { JobEvents } from './job-events.ts'
+import { JobWatches } from './job-watches.ts'
+import { createProviderKeys } from './provider-keys.ts'
 import { EndWaits } from './wait-for-end.ts'
 
 let house: OpenApi
@@ -19,20 +22,28 @@ afterAll(() => house.close())
 
 function appOf(house: OpenApi, parts: Partial<Parameters<typeof createApp>[0]> = {}) {
   const { config, redis, keys, storage } = house
-  const jobs = new Jobs({ redis, queues: openQueues(redis, keys), keys, publicUrl: 'https://queue.example' })
+  const publicUrl = 'https://queue.example'
+  const jobs = new Jobs({ redis, queues: openQueues(redis, keys), keys, publicUrl })
+  const watches = new JobWatches({ get: (id) => jobs.get(id), signs: (ids) => readJobSigns({ redis, keys }, ids) })
+  const closing = new AbortController().signal
+  const subscriber = redis.duplicate({ lazyConnect: true })
+  const accounts = openAccounts({ redis, subscriber, keys, config, log }).parts
   return createApp({
     config,
-    publicUrl: 'https://queue.example',
+    publicUrl,
     jobs,
     redis,
     keys,
     storage,
     files: new StoredFiles({ redis, prefix: keys.prefix }),
-    waits: new EndWaits({ jobs, ended: { isHearing: true, listen: () => () => undefined } }),
-    authenticate: createAuthenticate([], { allowKeyless: true }),
+    waits: new EndWaits({ watches }),
+    events: new JobEvents({ watches, publicUrl, closing }),
+    outbox: new Outbox({ redis, keys }),
+    ...accounts,
+    providerKeys: createProviderKeys({ ...accounts, redis, prefix: keys.prefix, config, log }),
     readiness: async () => ({ isReady: true, checks: {}, warnings: [] }),
     log,
-    closing: new AbortController().signal,
+    closing,
     ...parts,
   })
 }

@@ -20,8 +20,8 @@ export function isProse(name: string): boolean {
 }
 
 /** The webhook's address as it will be called. Names are resolved, and judged again, when it is. */
-export function checkWebhookUrl(url: string | undefined, policy: EgressPolicy): void {
-  if (url !== undefined) checkCallerUrl(url, policy, 'webhook_url')
+export function checkWebhookUrl(url: string | undefined, policy: EgressPolicy, param = 'webhook_url'): void {
+  if (url !== undefined) checkCallerUrl(url, policy, param)
 }
 
 /**

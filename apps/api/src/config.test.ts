@@ -38,6 +38,20 @@ test('development takes requests without a key on loopback only, and needs keys 
   expect(parseConfig({ ...NEEDED, HOST: '0.0.0.0', API_KEYS: `blue=${KEY}` }).allowKeyless).toBe(false)
 })
 
+test('prices are JSON that names a price for a vendor’s model, and what is wrong with them is said', () => {
+  const own = '{"credit_usd":0.02,"models":{"runware/*":{"per_result":0.01}}}'
+  expect(parseConfig({ ...NEEDED, PRICES: own }).prices).toEqual(JSON.parse(own))
+  expect(parseConfig({ ...NEEDED, PRICES: '' }).prices).toEqual({ credit_usd: 0.01, models: {} })
+  expect(faultOf({ ...NEEDED, PRICES: '{' })).toContain('PRICES: is not JSON')
+  expect(faultOf({ ...NEEDED, PRICES: '{"models":{"runway/gen4.5":{}}}' })).toContain('needs per_second')
+  expect(faultOf({ ...NEEDED, PRICES: '{"models":{"gen4.5":{"per_task":1}}}' })).toContain('models.gen4.5')
+})
+
+test('administrators’ port is another one than that of everybody', () => {
+  expect(parseConfig({ ...NEEDED, ADMIN_PORT: '9090' }).adminPort).toBe(9090)
+  expect(faultOf({ ...NEEDED, ADMIN_PORT: '8080' })).toContain('ADMIN_PORT')
+})
+
 test('an empty variable is an absent one', () => {
   expect(parseConfig({ ...NEEDED, ADMIN_API_KEY: '', PORT: '', API_KEYS: '' })).toMatchObject({
     port: 8080,

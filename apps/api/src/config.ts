@@ -1,7 +1,16 @@
+import {
+  EncryptionKeys,
+  EnvironmentKeyList,
+  environmentKeys,
+  KeyReferencePattern,
+  KeyReferences,
+} from '@genqueue/accounts'
 import { Secret } from '@genqueue/contract'
 import { type EgressPolicy, parseCidrs } from '@genqueue/egress'
 import { z } from 'zod'
+import { CorsOrigins } from './cors.ts'
 import { DEFAULT_INTAKE_LIMITS, type IntakeLimits } from './intake/intake-limits.ts'
+import { Prices } from './prices.ts'
 import { type TeamKey, TeamKeys } from './team-keys.ts'
 
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost']
@@ -9,7 +18,10 @@ const MB = 1024 * 1024
 
 const seconds = (max: number) => z.coerce.number().int().min(1).max(max)
 const httpUrl = () => z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-const ApiKey = z.string().regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
+const ApiKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
+  .refine((key) => new Set(key).size >= 8, 'must not repeat so few characters: openssl rand -hex 24')
 
 /** The variables of the API; `.env.example` says what each is for. */
 const Env = z.object({
@@ -22,10 +34,13 @@ const Env = z.object({
   AWS_REGION: z.string().optional(),
   HOST: z.string().max(255).optional(),
   PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  ADMIN_PORT: z.coerce.number().int().min(0).max(65_535).optional(),
+  TRUST_PROXY_HOPS: z.coerce.number().int().min(0).max(10).default(0),
   PUBLIC_URL: httpUrl().optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   ADMIN_API_KEY: ApiKey.optional(),
   API_KEYS: TeamKeys.default([]),
+  CORS_ORIGINS: CorsOrigins.default(new Set<string>()),
   EGRESS_ALLOW: z.string().default('').transform(cidrs),
   KEY_PREFIX: z
     .string()
@@ -47,6 +62,11 @@ const Env = z.object({
     .string()
     .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
     .optional(),
+  ENCRYPTION_KEYS: EncryptionKeys.default([]),
+  PROVIDER_KEY_ENV_PATTERN: KeyReferencePattern,
+  RUNWAY_API_KEY: EnvironmentKeyList.optional(),
+  RUNWARE_API_KEY: EnvironmentKeyList.optional(),
+  PRICES: Prices,
   SHUTDOWN_GRACE_SECONDS: seconds(600).default(20),
 })
 
@@ -87,6 +107,9 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
       `The environment is not valid:\n  HOST is ${host}, which others can reach, but neither ADMIN_API_KEY nor API_KEYS is set`,
     )
   }
+  if (vars.ADMIN_PORT === vars.PORT && vars.PORT !== 0) {
+    throw new ConfigError('The environment is not valid:\n  ADMIN_PORT: must be another port than PORT')
+  }
   const egress: EgressPolicy = { allowHttp: false, ports: PUBLIC_PORTS, allow: vars.EGRESS_ALLOW, deny: [] }
   return {
     isProduction,
@@ -101,12 +124,18 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     },
     host,
     port: vars.PORT,
+    /** Where alone the routes of administrators are, if anywhere else. */
+    adminPort: vars.ADMIN_PORT,
+    /** How many proxies of ours a request comes through; each adds to X-Forwarded-For. */
+    trustProxyHops: vars.TRUST_PROXY_HOPS,
     publicUrl: vars.PUBLIC_URL?.replace(/\/+$/, ''),
     logLevel: vars.LOG_LEVEL,
     teamKeys,
     /** A request without any key acts as the default team: on a developer's own machine only. */
     allowKeyless: !isProduction && isLoopback,
     egress,
+    /** Whose pages may read answers; nobody's by default. */
+    corsOrigins: vars.CORS_ORIGINS,
     keyPrefix: vars.KEY_PREFIX,
     jobDefaults: {
       deadlines: {
@@ -123,6 +152,13 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     imageWaitMs: vars.IMAGE_WAIT_SECONDS * 1000,
     fileRetentionMs: Math.round(vars.FILE_RETENTION_DAYS * 86_400_000),
     hookSecret: vars.HOOK_SECRET === undefined ? undefined : new Secret(vars.HOOK_SECRET),
+    providerKeys: {
+      encryptionKeys: vars.ENCRYPTION_KEYS,
+      references: new KeyReferences({ env, pattern: vars.PROVIDER_KEY_ENV_PATTERN }),
+      environment: environmentKeys({ runway: vars.RUNWAY_API_KEY, runware: vars.RUNWARE_API_KEY }),
+    },
+    /** What the operator knows of prices; wins over our own list. */
+    prices: vars.PRICES,
     shutdownGraceMs: vars.SHUTDOWN_GRACE_SECONDS * 1000,
   }
 }

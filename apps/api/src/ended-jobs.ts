@@ -1,28 +1,25 @@
 import type { Redis } from 'ioredis'
 
-/** Hears on one subscription which jobs have ended, and tells whoever waits for one of them. */
+/**
+ * Hears on one subscription which jobs have ended. What ends while Redis is away is not heard, so this makes waiting
+ * shorter and nothing more.
+ */
 export class EndedJobs {
   readonly #redis: Redis
   readonly #channel: string
-  readonly #waiting = new Map<string, Set<() => void>>()
-  #isHearing = false
+  readonly #onEnd: (id: string) => void
 
   /** `redis` is used for nothing else. Nothing is heard before `start`. */
-  constructor({ redis, channel }: { redis: Redis; channel: string }) {
+  constructor({ redis, channel, onEnd }: { redis: Redis; channel: string; onEnd: (id: string) => void }) {
     this.#redis = redis
     this.#channel = channel
-  }
-
-  /** False while Redis is away: ends may be missed then. */
-  get isHearing(): boolean {
-    return this.#isHearing
+    this.#onEnd = onEnd
   }
 
   start(): void {
-    this.#redis.on('message', (_channel, id: string) => this.#tell(id))
-    this.#redis.on('ready', () => void this.#subscribe())
-    this.#redis.on('close', () => {
-      this.#isHearing = false
+    this.#redis.on('message', (_channel, id: string) => this.#onEnd(id))
+    this.#redis.on('ready', () => {
+      this.#redis.subscribe(this.#channel).catch(() => this.#redis.disconnect(true))
     })
     // Its errors are those of the other connection, which tells them.
     this.#redis.on('error', () => undefined)
@@ -31,30 +28,5 @@ export class EndedJobs {
 
   close(): void {
     this.#redis.disconnect()
-  }
-
-  /** Calls `onEnd` when the job ends, or may have ended unheard; returns how to stop listening. */
-  listen(id: string, onEnd: () => void): () => void {
-    const all = this.#waiting.get(id) ?? new Set()
-    this.#waiting.set(id, all.add(onEnd))
-    return () => {
-      all.delete(onEnd)
-      if (all.size === 0 && this.#waiting.get(id) === all) this.#waiting.delete(id)
-    }
-  }
-
-  async #subscribe(): Promise<void> {
-    try {
-      await this.#redis.subscribe(this.#channel)
-      this.#isHearing = true
-      // What ended while nobody listened is not told again.
-      for (const id of this.#waiting.keys()) this.#tell(id)
-    } catch {
-      this.#redis.disconnect(true)
-    }
-  }
-
-  #tell(id: string): void {
-    for (const onEnd of this.#waiting.get(id) ?? []) onEnd()
   }
 }

@@ -1,32 +1,44 @@
 import { randomUUID } from 'node:crypto'
-import { ProblemError, type Scope } from '@genqueue/contract'
-import type { Logger } from 'pino'
-import type { Authenticate } from './authenticate.ts'
+import { ProblemError } from '@genqueue/contract'
+import type { AppDeps } from './app-deps.ts'
+import type { Identity } from './authenticate.ts'
+import { clientAddress } from './client-address.ts'
+import { corsHeaders } from './cors.ts'
 import { problemOf, problemReply } from './problem-reply.ts'
 import { type Reply, toResponse } from './reply.ts'
+import { countRequest } from './request-rate.ts'
 import type { ApiContext, Caller, Route } from './route.ts'
+import { securityHeaders } from './security-headers.ts'
 
-export type EndpointDeps = { authenticate: Authenticate; log: Logger }
+export type EndpointDeps = Pick<AppDeps, 'authenticate' | 'log' | 'publicUrl' | 'config' | 'redis' | 'keys'>
 
-const NONE: ReadonlySet<Scope> = new Set()
+const NOBODY: Identity = { team: '', scopes: new Set(), actor: '', limits: {}, allowed: [] }
 const SAFE_REQUEST_ID = /^[\w.:-]{1,128}$/
 
 /**
  * A route as one Hono handler: request id, authentication, errors in the route's own shape and one log line. One
  * function instead of middleware, because a route with a single handler takes Hono's short way.
  */
-export function endpoint(route: Route, { authenticate, log }: EndpointDeps): (c: ApiContext) => Promise<Response> {
+export function endpoint(
+  route: Route,
+  { authenticate, log, publicUrl, config, redis, keys }: EndpointDeps,
+): (c: ApiContext) => Promise<Response> {
   const pattern = `${route.method} ${route.path}`
   // Redaction would walk through every line, and all that stands in these is named below.
   const requestLog = log.child({}, { redact: [] })
+  const base = securityHeaders(publicUrl)
+  const { corsOrigins, trustProxyHops } = config
   return async (c) => {
     const startedMs = performance.now()
-    const caller: Caller = { team: '', scopes: NONE, requestId: requestIdOf(c) }
+    const caller: Caller = { ...NOBODY, requestId: requestIdOf(c) }
     let reply: Reply
     let code: string | undefined
+    let rate: Awaited<ReturnType<typeof countRequest>>
     try {
       if (!route.isPublic) {
-        Object.assign(caller, authenticate(c.req.raw))
+        const { headers, url } = c.req.raw
+        Object.assign(caller, await authenticate({ headers, url, address: () => clientAddress(c, trustProxyHops) }))
+        rate = await countRequest(caller, { redis, keys })
         mayUse(route, caller)
       }
       reply = await route.handle(c, caller)
@@ -44,11 +56,13 @@ export function endpoint(route: Route, { authenticate, log }: EndpointDeps): (c:
         durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
         requestId: caller.requestId,
         team: caller.team,
+        apiKeyId: caller.apiKeyId,
         code,
       },
       'request',
     )
-    return toResponse(reply, caller.requestId)
+    const headers = corsOrigins.size === 0 ? base : { ...base, ...corsHeaders(c.req.raw.headers, corsOrigins) }
+    return toResponse(reply, caller.requestId, rate ? { ...headers, ...rate } : headers, c.env?.outgoing)
   }
 }
 

@@ -13,6 +13,7 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
   mask: 'invalid_input_reference',
   reference_images: 'invalid_input_reference',
   webhook_url: 'invalid_url',
+  url: 'invalid_url',
   idempotency_key: 'invalid_idempotency_key',
 }
 

@@ -1,4 +1,4 @@
-import type { JobOptions } from '@genqueue/contract'
+import { type JobOptions, ProblemError, subscribedTypes } from '@genqueue/contract'
 import type { JobRequest, StoredInput } from '@genqueue/jobs'
 import type { ApiConfig } from './config.ts'
 
@@ -15,8 +15,22 @@ export function jobRequest(
   defaults: ApiConfig['jobDefaults'],
   nowMs: number,
 ): JobRequest {
-  const { webhook_url, metadata, priority, delay_seconds, deadlines, retention_seconds, on_submission_unknown } =
-    options
+  const {
+    webhook_url,
+    webhook_events,
+    metadata,
+    priority,
+    delay_seconds,
+    deadlines,
+    retention_seconds,
+    on_submission_unknown,
+  } = options
+  if (webhook_events && webhook_url === undefined) {
+    const param = 'webhook_url'
+    throw new ProblemError('missing_parameter', 'webhook_url is missing: webhook_events says what it is told', {
+      param,
+    })
+  }
   return {
     body: work.body,
     display: work.display,
@@ -36,6 +50,7 @@ export function jobRequest(
     ...(work.waits && { waits: true }),
     ...(work.results !== undefined && { results: work.results }),
     ...(webhook_url !== undefined && { webhookUrl: webhook_url }),
+    ...(webhook_events && { webhookEvents: subscribedTypes(webhook_events) }),
     ...(priority !== undefined && { priority }),
     ...(delay_seconds && { notBeforeMs: nowMs + delay_seconds * 1000 }),
   }

@@ -1,16 +1,31 @@
 import {
+  ApiKey,
+  ApiKeyList,
+  CreateApiKeyRequest,
   CreateImageRequest,
   CreateJobRequest,
+  CreateTeamRequest,
   CreateVideoRequest,
+  CreateWebhookEndpointRequest,
+  DeliveryDetail,
+  DeliveryList,
   FileList,
   FileObject,
   ImagesResponse,
   JobErrorCode,
   JobList,
   JobResource,
+  NewApiKey,
   PROBLEMS,
+  ProviderKeyResource,
+  ProviderResource,
+  Team,
+  TeamList,
   Video,
   VideoList,
+  WebhookEndpoint,
+  WebhookEndpointList,
+  WebhookEndpointWithSecret,
 } from '@genqueue/contract'
 import { z } from 'zod'
 import type { ErrorShape } from './problem-reply.ts'
@@ -99,7 +114,7 @@ export function openapiDocument(routes: readonly Route[], publicUrl: string): Op
   }
 }
 
-function operationOf({ summary, tag, answers, errors, isPublic, body, ...route }: Route): Operation {
+function operationOf({ summary, tag, answers, errors, body, ...route }: Route): Operation {
   const responses: Record<string, Operation['responses'][string]> = {}
   for (const [status, { description, schema, content = 'application/json' }] of Object.entries(answers)) {
     responses[status] = {
@@ -116,7 +131,7 @@ function operationOf({ summary, tag, answers, errors, isPublic, body, ...route }
     parameters: [...pathParameters(route.path), ...queryParameters(route.query), ...headerParameters(route.headers)],
     ...(body && { requestBody: { content: bodyContent(body) } }),
     responses,
-    ...(!isPublic && { security: [{ bearer: [] }, { xApiKey: [] }, { xBfVk: [] }] }),
+    ...(route.scope && { security: ['bearer', 'xApiKey', 'xBfVk'].map((scheme) => ({ [scheme]: [route.scope] })) }),
   }
 }
 
@@ -141,7 +156,7 @@ function queryParameters(query: Route['query']): Parameter[] {
   const named = Object.entries(properties).map(([name, schema]): Parameter => {
     return { name, in: 'query', required: false, schema }
   })
-  const hasMetadata = 'after' in properties
+  const hasMetadata = 'created_after' in properties
   const metadata: Parameter = {
     name: 'metadata[key]',
     in: 'query',
@@ -176,7 +191,22 @@ const NAMED: ReadonlyMap<z.ZodType, { name: string; io: 'input' | 'output' }> = 
   [FileList, { name: 'FileList', io: 'output' }],
   [CreateJobRequest, { name: 'CreateJobRequest', io: 'input' }],
   [JobResource, { name: 'Job', io: 'output' }],
+  [CreateApiKeyRequest, { name: 'CreateApiKeyRequest', io: 'input' }],
+  [ApiKey, { name: 'ApiKey', io: 'output' }],
+  [NewApiKey, { name: 'NewApiKey', io: 'output' }],
+  [ApiKeyList, { name: 'ApiKeyList', io: 'output' }],
+  [CreateTeamRequest, { name: 'CreateTeamRequest', io: 'input' }],
+  [Team, { name: 'Team', io: 'output' }],
+  [TeamList, { name: 'TeamList', io: 'output' }],
+  [CreateWebhookEndpointRequest, { name: 'CreateWebhookEndpointRequest', io: 'input' }],
+  [WebhookEndpoint, { name: 'WebhookEndpoint', io: 'output' }],
+  [WebhookEndpointWithSecret, { name: 'WebhookEndpointWithSecret', io: 'output' }],
+  [WebhookEndpointList, { name: 'WebhookEndpointList', io: 'output' }],
+  [DeliveryDetail, { name: 'Delivery', io: 'output' }],
+  [DeliveryList, { name: 'DeliveryList', io: 'output' }],
   [JobList, { name: 'JobList', io: 'output' }],
+  [ProviderResource, { name: 'Provider', io: 'output' }],
+  [ProviderKeyResource, { name: 'ProviderKey', io: 'output' }],
   [ERROR_SCHEMAS.openai.schema, { name: 'OpenaiError', io: 'output' }],
   [ERROR_SCHEMAS.problem.schema, { name: 'Problem', io: 'output' }],
 ])

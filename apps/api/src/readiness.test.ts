@@ -1,5 +1,7 @@
+import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type OpenApi, openApi } from './api-fixture.ts'
+import { createReadiness } from './readiness.ts'
 
 let house: OpenApi
 beforeEach(async () => {
@@ -16,7 +18,11 @@ async function ready(): Promise<[number, Report]> {
 test('ready means that Redis and storage answer', async () => {
   expect(await ready()).toEqual([
     200,
-    { status: 'ready', checks: { process: 'ok', redis: 'ok', redis_policy: 'ok', storage: 'ok' }, warnings: [] },
+    {
+      status: 'ready',
+      checks: { process: 'ok', redis: 'ok', redis_policy: 'ok', encryption: 'ok', storage: 'ok' },
+      warnings: [],
+    },
   ])
   expect(await (await house.fetch('/livez', { key: null })).json()).toEqual({ status: 'ok' })
 })
@@ -36,4 +42,12 @@ test('the probe leaves nothing behind for good', async () => {
   const keys = await house.redis.keys(`${house.keys.prefix}:*`)
   for (const key of keys) expect(await house.redis.pttl(key)).toBeGreaterThan(0)
   expect(await house.storedFiles()).toEqual([])
+})
+
+test('a process that cannot read stored secrets is not ready and names the key that it lacks', async () => {
+  const { redis, keys, storage } = house
+  const log = pino({ level: 'silent' })
+  const closing = new AbortController().signal
+  const look = createReadiness({ redis, keys, storage, log, isProduction: false, missingKids: () => ['k9'], closing })
+  expect(await look()).toMatchObject({ isReady: false, checks: { encryption: 'ENCRYPTION_KEYS lacks k9' } })
 })

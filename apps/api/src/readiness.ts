@@ -22,14 +22,16 @@ export type ReadinessDeps = {
   storage: Storage
   log: Logger
   isProduction: boolean
+  /** Encryption keys that stored secrets need and this process does not have. */
+  missingKids?: () => readonly string[]
   closing: AbortSignal
   now?: () => number
 }
 
 /**
  * Whether this process should get requests: Redis answers, can be written, keeps what it is given, and the process is
- * not ending. Storage must have answered once, so that a wrong bucket stops a roll-out; later it is a warning, because
- * taking every process out would stop the jobs too.
+ * not ending; and it has the keys that stored secrets are encrypted with. Storage must have answered once, so that a
+ * wrong bucket stops a roll-out; later it is a warning, because taking every process out would stop the jobs too.
  */
 export function createReadiness(deps: ReadinessDeps): Readiness {
   const { closing, isProduction, log, now = Date.now } = deps
@@ -57,6 +59,7 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
       process: closing.aborted ? 'draining' : 'ok',
       redis: state,
       redis_policy: policy === undefined || policy === 'noeviction' ? 'ok' : 'evicts_jobs',
+      encryption: encryptionState(deps.missingKids?.() ?? []),
       storage: storageIsOk ? 'ok' : 'failing',
     }
     const warnings: string[] = []
@@ -66,6 +69,10 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
     const isReady = storageProvenOnce && Object.values(required).every((state) => state === 'ok')
     return { isReady, checks, warnings }
   }
+}
+
+function encryptionState(missingKids: readonly string[]): string {
+  return missingKids.length === 0 ? 'ok' : `ENCRYPTION_KEYS lacks ${missingKids.join(', ')}`
 }
 
 async function checkRedis({ redis, keys, now = Date.now }: ReadinessDeps) {

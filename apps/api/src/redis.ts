@@ -1,8 +1,9 @@
 import type { Secret } from '@genqueue/contract'
 import { Redis } from 'ioredis'
+import { giveCommandsDeadline } from './command-deadline.ts'
 
 // Callers are promised a 503 within 250 ms.
-const COMMAND_TIMEOUT_MS = 180
+const COMMAND_DEADLINE = { timeoutMs: 160, checkMs: 20 }
 const CONNECT_TIMEOUT_MS = 500
 
 /**
@@ -16,7 +17,8 @@ export function createRedis(url: Secret): Redis {
     maxRetriesPerRequest: 0,
     // A command that was on the wire when the connection broke may have been executed: whoever asked must decide.
     autoResendUnfulfilledCommands: false,
-    commandTimeout: COMMAND_TIMEOUT_MS,
+    // It forgets to catch its own failure, which would end the process: who listens subscribes at every `ready`.
+    autoResubscribe: false,
     connectTimeout: CONNECT_TIMEOUT_MS,
     // How often a Redis that loads its file is asked whether it is done.
     maxLoadingRetryTime: 100,
@@ -24,6 +26,7 @@ export function createRedis(url: Secret): Redis {
     // After a failover the old primary answers READONLY: look for the new one.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   })
+  giveCommandsDeadline(redis, COMMAND_DEADLINE)
   redis.on('connect', () => combineWrites(redis.stream))
   return redis
 }

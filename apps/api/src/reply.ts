@@ -1,10 +1,13 @@
+import type { ServerResponse } from 'node:http'
 import type { ReadableStream } from 'node:stream/web'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 
 /** What a handler answers; `endpoint.ts` adds the headers that every answer carries. */
 export type Reply = {
   status: number
   headers?: Readonly<Record<string, string>>
-  body?: string | ReadableStream<Uint8Array>
+  /** A function writes the body itself, for as long as it likes, to an answer whose head is written. */
+  body?: string | ReadableStream<Uint8Array> | ((outgoing: ServerResponse) => void)
 }
 
 const JSON_HEADERS = { 'content-type': 'application/json' }
@@ -13,19 +16,21 @@ export function json(status: number, value: unknown, headers?: Readonly<Record<s
   return { status, body: JSON.stringify(value), headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS }
 }
 
-/** On every answer: nothing of this API is to be rendered, framed, sniffed or kept by a cache. */
-const BASE_HEADERS = {
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cache-control': 'no-store',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-}
-
 // Plain headers and a string body: the server writes such an answer without building Headers or a stream.
-export function toResponse({ status, body, headers }: Reply, requestId: string): Response {
-  return new Response(body ?? null, {
-    status,
-    headers: { ...BASE_HEADERS, 'x-request-id': requestId, ...headers },
-  })
+export function toResponse(
+  { status, body, headers }: Reply,
+  requestId: string,
+  base: Readonly<Record<string, string>>,
+  outgoing?: ServerResponse,
+): Response {
+  const head = { ...base, 'x-request-id': requestId, ...headers }
+  if (typeof body !== 'function') return new Response(body ?? null, { status, headers: head })
+  if (outgoing === undefined) throw new Error('This answer needs a socket')
+  outgoing.writeHead(status, head)
+  // Sent alone it becomes one string; otherwise its fifty pieces stay in memory for as long as the answer lasts.
+  outgoing.flushHeaders()
+  body(outgoing)
+  // node-server writes its own kind of Response at once, unless somebody has asked for its body.
+  void RESPONSE_ALREADY_SENT.body
+  return RESPONSE_ALREADY_SENT
 }

@@ -12,15 +12,17 @@ export type ApiContext = Context<{ Bindings: Partial<HttpBindings> }>
 export type Caller = Identity & { requestId: string }
 
 /** One route: what it does, and all that the OpenAPI document says about it. */
-export type Route = {
+export type Route = RouteParts & Access
+
+/** `scope`: what the caller's key must be allowed to do. */
+type Access = { isPublic: true; scope?: undefined } | { isPublic?: false; scope: Scope }
+
+type RouteParts = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   summary: string
-  tag: 'Videos' | 'Images' | 'Files' | 'Jobs' | 'Admin' | 'Operations'
+  tag: 'Videos' | 'Images' | 'Files' | 'Jobs' | 'Webhooks' | 'Admin' | 'Operations'
   errors: ErrorShape
-  isPublic?: boolean
-  /** What the caller's key must be allowed to do. */
-  scope?: Scope
   query?: z.ZodObject
   headers?: Readonly<Record<string, string>>
   /** `multipart`: whether a form is taken beside JSON, or instead of it. */

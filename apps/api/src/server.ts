@@ -1,29 +1,23 @@
-import type { Server } from 'node:http'
-import { createKeys, Jobs, openQueues } from '@genqueue/jobs'
+import { createKeys, Jobs, Outbox, openQueues, readJobSigns } from '@genqueue/jobs'
 import { openStorage } from '@genqueue/storage'
-import { createAdaptorServer } from '@hono/node-server'
 import type { Logger } from 'pino'
+import { openAccounts } from './accounts.ts'
 import { createApp } from './app.ts'
-import { createAuthenticate } from './authenticate.ts'
+import type { AppDeps } from './app-deps.ts'
 import type { ApiConfig } from './config.ts'
 import { EndedJobs } from './ended-jobs.ts'
 import { StoredFiles } from './files/stored-files.ts'
 import { sweepFiles } from './files/sweep-files.ts'
+import { JobEvents } from './job-events.ts'
+import { JobWatches } from './job-watches.ts'
+import { openListener } from './listener.ts'
+import { createProviderKeys } from './provider-keys.ts'
 import { createReadiness } from './readiness.ts'
 import { createRedis } from './redis.ts'
 import { EndWaits } from './wait-for-end.ts'
 
-const SERVER_OPTIONS = {
-  // 200 MB over 3 Mbit/s; intake gives up on a silent sender long before.
-  requestTimeout: 610_000,
-  headersTimeout: 15_000,
-  // Longer than the idle timeout of the usual load balancers, which must be the ones to close.
-  keepAliveTimeout: 75_000,
-  maxHeaderSize: 16_384,
-}
-const IDLE_SWEEP_MS = 50
-
-export type RunningApi = { url: string; close(): Promise<void> }
+/** `adminUrl` is where the routes of administrators are; the same as `url` unless they have a port of their own. */
+export type RunningApi = { url: string; adminUrl: string; close(): Promise<void> }
 
 /**
  * Opens Redis and storage and listens. Starts while Redis is away: requests are answered 503 and readiness is red until
@@ -37,58 +31,75 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   watch(redis, log)
   await redis.connect().catch(() => undefined)
   const queues = openQueues(redis, keys)
-  // A connection that listens can do nothing else.
-  const ended = new EndedJobs({ redis: createRedis(config.redisUrl), channel: keys.ended })
-  ended.start()
   const files = new StoredFiles({ redis, prefix: keys.prefix })
   const stopSweeping = sweepFiles({ files, storage, log })
 
-  // The port may be any free one, so where callers reach us is known only after listening; the app comes with it.
-  let app: ReturnType<typeof createApp> | undefined
-  const server = createAdaptorServer({
-    fetch: (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }),
-    serverOptions: SERVER_OPTIONS,
-  }) as Server // node:http is what it makes unless another createServer is given
-  const port = await listen(server, config).catch(async (error: unknown) => {
-    ended.close()
+  const accounts = openAccounts({ redis, subscriber: createRedis(config.redisUrl), keys, config, log })
+  accounts.changes.start()
+
+  const { audit, endpoints } = accounts.parts
+  const providerKeys = createProviderKeys({ redis, prefix: keys.prefix, config, audit, endpoints, log })
+
+  const opened = providerKeys.checkAtStart().then(() => openListeners(config))
+  const { listener, adminListener } = await opened.catch(async (error: unknown) => {
+    accounts.changes.close()
     await stopSweeping()
     redis.disconnect()
     await storage.close()
     throw error
   })
-  const publicUrl = config.publicUrl ?? `http://localhost:${port}`
+  const stopKeepingKeys = providerKeys.keepInOrder()
+  const publicUrl = config.publicUrl ?? `http://localhost:${listener.port}`
   const jobs = new Jobs({ redis, queues, keys, publicUrl })
-  app = createApp({
+  const watches = new JobWatches({
+    get: (id) => jobs.get(id),
+    signs: (ids) => readJobSigns({ redis, keys }, ids),
+  })
+  // A connection that listens can do nothing else.
+  const ended = new EndedJobs({
+    redis: createRedis(config.redisUrl),
+    channel: keys.ended,
+    onEnd: (id) => watches.heard(id),
+  })
+  ended.start()
+  const deps: AppDeps = {
     config,
     publicUrl,
     jobs,
     files,
-    waits: new EndWaits({ jobs, ended }),
+    waits: new EndWaits({ watches }),
+    events: new JobEvents({ watches, publicUrl, closing: closing.signal }),
+    outbox: new Outbox({ redis, keys }),
     redis,
     keys,
     storage,
-    authenticate: createAuthenticate(config.teamKeys, { allowKeyless: config.allowKeyless }),
+    ...accounts.parts,
+    providerKeys,
     readiness: createReadiness({
       redis,
       keys,
       storage,
       log,
       isProduction: config.isProduction,
+      missingKids: providerKeys.missingKids,
       closing: closing.signal,
     }),
     log,
     closing: closing.signal,
-  })
-  const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  const url = `http://${host}:${port}`
-  log.info({ url, publicUrl }, 'listening')
+  }
+  listener.serve(createApp(deps, adminListener ? 'public' : 'all'))
+  adminListener?.serve(createApp(deps, 'admin'))
+  const { url } = listener
+  const adminUrl = adminListener?.url ?? url
+  log.info({ url, adminUrl, publicUrl }, 'listening')
 
   let closed: Promise<void> | undefined
   const close = async () => {
     closing.abort()
-    await drain(server, config.shutdownGraceMs)
+    await Promise.all([listener, adminListener].map((each) => each?.drain(config.shutdownGraceMs)))
     ended.close()
-    await stopSweeping()
+    accounts.changes.close()
+    await Promise.all([stopSweeping(), stopKeepingKeys()])
     await queues.close().catch((err: unknown) => log.warn({ err }, 'closing the queues failed'))
     await redis.quit().catch(() => redis.disconnect())
     await storage.close()
@@ -96,6 +107,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   }
   return {
     url,
+    adminUrl,
     close() {
       closed ??= close()
       return closed
@@ -116,25 +128,13 @@ function watch(redis: ReturnType<typeof createRedis>, log: Logger): void {
   })
 }
 
-async function listen(server: Server, { host, port }: Pick<ApiConfig, 'host' | 'port'>): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('The server listens on no TCP port')
-  return address.port
-}
-
-/** Takes no new connection, closes each one when its request is answered, and cuts what is left after the grace. */
-async function drain(server: Server, graceMs: number): Promise<void> {
-  const ended = new Promise<void>((resolve) => server.close(() => resolve()))
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
-  const grace = setTimeout(() => server.closeAllConnections(), graceMs)
-  await ended
-  clearInterval(sweep)
-  clearTimeout(grace)
+async function openListeners({ host, port, adminPort }: Pick<ApiConfig, 'host' | 'port' | 'adminPort'>) {
+  const listener = await openListener(host, port)
+  if (adminPort === undefined) return { listener }
+  try {
+    return { listener, adminListener: await openListener(host, adminPort) }
+  } catch (error) {
+    await listener.drain(0)
+    throw error
+  }
 }

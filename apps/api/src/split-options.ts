@@ -4,6 +4,7 @@ import type { JobOptions } from '@genqueue/contract'
 export function splitOptions<Request extends JobOptions>(request: Request): { options: JobOptions; work: Request } {
   const {
     webhook_url,
+    webhook_events,
     metadata,
     priority,
     delay_seconds,
@@ -14,6 +15,7 @@ export function splitOptions<Request extends JobOptions>(request: Request): { op
   } = request
   const options: JobOptions = {
     webhook_url,
+    webhook_events,
     metadata,
     priority,
     delay_seconds,

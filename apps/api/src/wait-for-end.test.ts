@@ -1,61 +1,32 @@
-import type { JobId } from '@genqueue/contract'
-import type { JobRecord } from '@genqueue/jobs'
+import { GONE, type JobRecord, jobSign } from '@genqueue/jobs'
 import { expect, test } from 'vitest'
+import { ID, QUEUED } from './job-record-fixture.ts'
+import { JobWatches } from './job-watches.ts'
 import { EndWaits, preferredWait, prefersAsync } from './wait-for-end.ts'
 
-const ID: JobId = 'job_01ARZ3NDEKTSV4RRFFQ69G5FAV'
-const COMMON = {
-  id: ID,
-  team: 'a',
-  provider: 'runware',
-  operation: 'imageInference',
-  kind: 'image',
-  door: 'images',
-  clientRef: 'ref',
-  fence: 0,
-  submits: 0,
-  unknownSubmits: 0,
-  times: { queued: 0 },
-  request: {
-    body: {},
-    display: {},
-    metadata: {},
-    onSubmissionUnknown: 'fail',
-    deadlines: { queueMs: 1, throttledMs: 1, runningMs: 1 },
-    retentionMs: 1,
-    inputs: [],
-  },
-} as const
-const QUEUED: JobRecord = { ...COMMON, times: {}, request: { ...COMMON.request, inputs: [] }, status: 'queued' }
 const ENDED: JobRecord = { ...QUEUED, status: 'canceled' }
 
 /** A job that has ended once it was told to; the word of it is passed on only while somebody hears. */
 function openWorld({ isHearing = true } = {}) {
-  const listeners = new Set<() => void>()
   let record: JobRecord | undefined = QUEUED
   let reads = 0
-  const ended = {
-    isHearing,
-    listen(_id: string, onEnd: () => void) {
-      listeners.add(onEnd)
-      return () => void listeners.delete(onEnd)
-    },
-  }
-  const jobs = {
+  const watches = new JobWatches({
     async get() {
       reads += 1
       const seen = record
       await Promise.resolve()
       return seen
     },
-  }
+    signs: async (ids) => ids.map(() => (record ? jobSign(record) : GONE)),
+    sweepMs: 200,
+  })
   return {
-    waits: new EndWaits({ jobs, ended }),
-    listeners,
+    waits: new EndWaits({ watches }),
+    watches,
     reads: () => reads,
     become(as: JobRecord | undefined) {
       record = as
-      if (isHearing) for (const each of listeners) each()
+      if (isHearing) watches.heard(ID)
     },
   }
 }
@@ -67,7 +38,7 @@ test('an end that comes while the record is on its way is not missed', async () 
   world.become(ENDED)
   expect(await waiting).toBe(ENDED)
   expect(world.reads()).toBe(2)
-  expect(world.listeners.size).toBe(0)
+  expect(world.watches.size).toBe(0)
 })
 
 test('where nothing is heard, the record is read now and then', async () => {
@@ -87,7 +58,7 @@ test('a signal, the time and the removal of the job end the wait', async () => {
   const removed = world.waits.wait(ID, { timeoutMs: 60_000, signals: none })
   world.become(undefined)
   expect(await removed).toBe(QUEUED)
-  expect(world.listeners.size).toBe(0)
+  expect(world.watches.size).toBe(0)
 })
 
 test('more requests than may wait are not kept, and make room again', async () => {

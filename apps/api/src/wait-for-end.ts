@@ -1,11 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isTerminal, type JobId } from '@genqueue/contract'
-import type { JobRecord, Jobs } from '@genqueue/jobs'
-import type { EndedJobs } from './ended-jobs.ts'
+import type { JobRecord } from '@genqueue/jobs'
+import type { JobWatches } from './job-watches.ts'
 
-/** How long the word that a job has ended is trusted to come; then the record is read all the same. */
-const SAFETY_LOOK_MS = 5_000
-const DEAF_LOOK_MS = 500
 const MAX_WAIT_SECONDS = 60
 /** A waiting request costs memory only, and a read now and then. */
 const MAX_WAITING = 2_000
@@ -25,13 +21,11 @@ export type WaitOptions = { timeoutMs: number; signals: readonly AbortSignal[] }
 
 /** The requests of this process that wait for a job. */
 export class EndWaits {
-  readonly #jobs: Pick<Jobs, 'get'>
-  readonly #ended: Pick<EndedJobs, 'listen' | 'isHearing'>
+  readonly #watches: Pick<JobWatches, 'watch'>
   #waiting = 0
 
-  constructor({ jobs, ended }: { jobs: Pick<Jobs, 'get'>; ended: Pick<EndedJobs, 'listen' | 'isHearing'> }) {
-    this.#jobs = jobs
-    this.#ended = ended
+  constructor({ watches }: { watches: Pick<JobWatches, 'watch'> }) {
+    this.#watches = watches
   }
 
   get isFull(): boolean {
@@ -47,26 +41,21 @@ export class EndWaits {
     if (this.isFull) return undefined
     this.#waiting += 1
     const signal = AbortSignal.any([...signals, AbortSignal.timeout(timeoutMs)])
-    try {
-      let seen: JobRecord | undefined
-      for (;;) {
-        const bell = new AbortController()
-        // Before the record is read, so that no end falls between.
-        const stopListening = this.#ended.listen(id, () => bell.abort())
-        try {
-          const found = await this.#jobs.get(id).catch(() => 'unknown' as const)
-          if (found === undefined) return seen
-          if (found !== 'unknown') seen = found
-          if ((seen && isTerminal(seen.status)) || signal.aborted) return seen
-          const lookAgainMs = this.#ended.isHearing ? SAFETY_LOOK_MS : DEAF_LOOK_MS
-          const stop = AbortSignal.any([signal, bell.signal])
-          await sleep(lookAgainMs, undefined, { signal: stop }).catch(() => undefined)
-        } finally {
-          stopListening()
-        }
-      }
-    } finally {
-      this.#waiting -= 1
-    }
+    const over = Promise.withResolvers<void>()
+    let seen: JobRecord | undefined
+    let hasLooked = false
+    const stopWatching = this.#watches.watch(id, (look) => {
+      hasLooked = true
+      if (look !== 'gone' && look !== 'unknown') seen = look
+      if (look === 'gone' || signal.aborted || (seen && isTerminal(seen.status))) over.resolve()
+    })
+    // Even whoever cannot wait gets the look that is under way.
+    const onAbort = () => hasLooked && over.resolve()
+    signal.addEventListener('abort', onAbort)
+    await over.promise
+    signal.removeEventListener('abort', onAbort)
+    stopWatching()
+    this.#waiting -= 1
+    return seen
   }
 }

@@ -78,22 +78,34 @@ export class ConfinedFolder {
     const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await mkdir(this.#root, { recursive: true })
-        const folder = await this.#walk(folders, makeFolder)
+        const { folder, isNew } = await this.#makeFolders(folders)
         const path = join(folder, basename(key))
-        if ((await lstatIfAny(path))?.isDirectory())
-          throw new StorageError('invalid_key', 'The key names a folder of objects')
-        await removeAbandoned(folder, `.${basename(key)}.`)
+        if (!isNew) {
+          if ((await lstatIfAny(path))?.isDirectory())
+            throw new StorageError('invalid_key', 'The key names a folder of objects')
+          await removeAbandoned(folder, `.${basename(key)}.`)
+        }
         const temporary = join(folder, `.${basename(key)}.${randomUUID()}.part`)
         return { file: await open(temporary, flags, 0o640), temporary, path }
       } catch (error) {
-        // Somebody removed the last object of the folder between the two steps.
+        // There is no root yet, or somebody removed the last object of the folder between two steps.
         if (!isMissing(error) || attempt === ATTEMPTS) throw error
+        await mkdir(this.#root, { recursive: true })
       }
     }
   }
 
-  async #walk(segments: readonly string[], onMissing: (path: string) => Promise<void>): Promise<string> {
+  /** Most objects are the first of their folder: to make it is cheaper than to look for it in vain. */
+  async #makeFolders(segments: readonly string[]): Promise<{ folder: string; isNew: boolean }> {
+    const parent = await this.#walk(segments.slice(0, -1), makeFolder)
+    const last = segments.at(-1)
+    if (last === undefined) return { folder: parent, isNew: false }
+    const folder = join(parent, last)
+    if (await makeFolder(folder)) return { folder, isNew: true }
+    return { folder: await this.#walk(segments, makeFolder), isNew: false }
+  }
+
+  async #walk(segments: readonly string[], onMissing: (path: string) => Promise<unknown>): Promise<string> {
     let path = this.#root
     for (const [index, segment] of segments.entries()) {
       path = join(path, segment)
@@ -145,10 +157,15 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
   })
 }
 
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path).catch((error) => {
-    if (errnoOf(error) !== 'EEXIST') throw error
-  })
+/** False where there is something already. */
+async function makeFolder(path: string): Promise<boolean> {
+  return mkdir(path).then(
+    () => true,
+    (error) => {
+      if (errnoOf(error) !== 'EEXIST') throw error
+      return false
+    },
+  )
 }
 
 /** Makes the rename itself survive a power cut. Windows cannot open a folder. */

@@ -15,6 +15,8 @@ export interface S3Options {
 
 const CONNECT_TIMEOUT_MS = 5_000
 const IDLE_TIMEOUT_MS = 60_000
+/** The SDK's own 50 would make the copies of a worker wait for each other. */
+const SOCKETS = { keepAlive: true, maxSockets: 256 }
 
 /** What is not given here is left to the SDK: its variables, profiles, roles and retries. */
 export function createS3Client(options: S3Options, endpoint: string | undefined): S3Client {
@@ -22,6 +24,8 @@ export function createS3Client(options: S3Options, endpoint: string | undefined)
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+      httpAgent: SOCKETS,
+      httpsAgent: SOCKETS,
     },
   }
   const forcePathStyle = options.forcePathStyle ?? (endpoint === undefined ? undefined : true)

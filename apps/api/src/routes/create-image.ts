@@ -44,6 +44,7 @@ const FORM_SHAPE: FormShape = {
   priority: 'integer',
   delay_seconds: 'integer',
   retention_seconds: 'integer',
+  webhook_events: 'json',
   deadlines: 'json',
   reference_images: 'json',
 }

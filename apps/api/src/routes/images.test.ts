@@ -45,7 +45,7 @@ test('the call waits for its job and answers as the openai SDK reads it', async 
   expect([response.status, response.headers.get('x-job-id')]).toEqual([200, id])
   const images = ImagesResponse.parse(await response.json())
   expect(images).toMatchObject({ id, size: '512x768', output_format: 'png', metadata: { a: 'b' }, failures: [] })
-  expect(images.cost).toEqual({ amount: 25, unit: 'credits', final: true })
+  expect(images.cost).toEqual({ amount: 25, unit: 'credits', usd: 0.25, final: true })
   expect(images.data.map((image) => image.sha256)).toEqual([sha256, sha256])
   for (const [index, { url }] of images.data.entries())
     expect(url).toMatch(new RegExp(`/v1/jobs/${id}/outputs/${index}$`))

@@ -16,14 +16,21 @@ const HEADERS = {
 const ANSWERS: Route['answers'] = {
   200: { description: 'The images', schema: ImagesResponse },
   202: { description: 'The accepted job, for whoever prefers not to wait', schema: JobResource },
-  429: { description: 'The account at the provider is used up' },
+  429: { description: 'A limit of the team or key is reached, or the account at the provider is used up' },
   502: { description: 'The job failed; the error names it and says whether a new one can help' },
   504: { description: 'The images were not there in time; the job goes on, and the error names it' },
 }
 
 /** OpenAI's image API: one call that waits for its job. */
 export function imageRoutes(deps: AppDeps): Route[] {
-  const base = { tag: 'Images', errors: 'openai', method: 'POST', headers: HEADERS, answers: ANSWERS } as const
+  const base = {
+    tag: 'Images',
+    errors: 'openai',
+    method: 'POST',
+    scope: 'jobs:create',
+    headers: HEADERS,
+    answers: ANSWERS,
+  } as const
   return [
     {
       ...base,

@@ -55,6 +55,7 @@ export function jobRoutes(deps: AppDeps): Route[] {
       ...base,
       method: 'POST',
       path: '/v1/jobs',
+      scope: 'jobs:create',
       summary: 'Make a job',
       headers: { 'Idempotency-Key': 'Makes the same job however often the request is sent', ...PREFER },
       body: { schema: CreateJobRequest, multipart: false },
@@ -76,6 +77,7 @@ export function jobRoutes(deps: AppDeps): Route[] {
       ...base,
       method: 'GET',
       path: '/v1/jobs',
+      scope: 'jobs:read',
       summary: 'List jobs',
       query: JobListQuery,
       answers: { 200: { description: "A page of the team's jobs, whatever door they came in by", schema: JobList } },
@@ -92,6 +94,7 @@ export function jobRoutes(deps: AppDeps): Route[] {
       ...base,
       method: 'GET',
       path: '/v1/jobs/:id',
+      scope: 'jobs:read',
       summary: 'Look at a job',
       headers: PREFER,
       answers: { 200: { description: 'The job', schema: JobResource } },
@@ -104,6 +107,7 @@ export function jobRoutes(deps: AppDeps): Route[] {
       ...base,
       method: 'POST',
       path: '/v1/jobs/:id/cancel',
+      scope: 'jobs:cancel',
       summary: 'Cancel a job',
       answers: {
         200: { description: 'Canceled, or ended before', schema: JobResource },
@@ -119,6 +123,7 @@ export function jobRoutes(deps: AppDeps): Route[] {
       ...base,
       method: 'DELETE',
       path: '/v1/jobs/:id',
+      scope: 'jobs:cancel',
       summary: 'Cancel an open job; remove an ended one with its files',
       answers: {
         200: { description: 'Canceled', schema: JobResource },
@@ -134,6 +139,7 @@ export function jobRoutes(deps: AppDeps): Route[] {
       ...base,
       method: 'GET',
       path: '/v1/jobs/:id/outputs/:index',
+      scope: 'jobs:read',
       summary: 'Download an output',
       answers: CONTENT_ANSWERS,
       async handle(c, caller) {

@@ -1,0 +1,55 @@
+import type { Command, Redis } from 'ioredis'
+
+type Pending = { command: Command; sentAtMs: number; isSettled: boolean }
+
+/**
+ * Rejects every command of the connection that is not answered in time with "Command timed out". Unlike ioredis' own
+ * `commandTimeout` it reads what has arrived before it judges: after a stall of this process the timers come first, and
+ * would take our own slowness for a silent Redis.
+ */
+export function giveCommandsDeadline(
+  redis: Redis,
+  { timeoutMs, checkMs }: { timeoutMs: number; checkMs: number },
+): void {
+  // Redis answers in order, so the oldest is the first.
+  const pending: Pending[] = []
+  let isWatching = false
+  const dropSettled = () => {
+    let settled = 0
+    while (pending[settled]?.isSettled) settled += 1
+    pending.splice(0, settled)
+  }
+  const isLate = ({ sentAtMs }: Pending) => performance.now() - sentAtMs >= timeoutMs
+  const check = () => {
+    isWatching = false
+    dropSettled()
+    const oldest = pending[0]
+    if (oldest && isLate(oldest)) setImmediate(judge)
+    else watch()
+  }
+  const judge = () => {
+    dropSettled()
+    for (const each of pending) {
+      if (!isLate(each)) break
+      if (!each.isSettled) each.command.reject(new Error('Command timed out'))
+      each.isSettled = true
+    }
+    watch()
+  }
+  const watch = () => {
+    if (isWatching || pending.length === 0) return
+    isWatching = true
+    setTimeout(check, checkMs).unref()
+  }
+  const send = redis.sendCommand.bind(redis)
+  redis.sendCommand = (command, stream) => {
+    const entry: Pending = { command, sentAtMs: performance.now(), isSettled: false }
+    const settle = () => {
+      entry.isSettled = true
+    }
+    command.promise.then(settle, settle)
+    pending.push(entry)
+    watch()
+    return send(command, stream)
+  }
+}
