@@ -2,13 +2,14 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, normalize } from 'node:path'
 
 const SCOPE = '@genqueue/'
-const BACKEND = ['accounts', 'contract', 'egress', 'jobs', 'log', 'providers', 'storage']
+const BACKEND = ['accounts', 'contract', 'egress', 'jobs', 'log', 'metrics', 'providers', 'storage']
 
 /** Which of our packages each folder may import, as the design draws the house. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'packages/contract': [],
   'packages/log': [],
   'packages/simulator': [],
+  'packages/metrics': [],
   'packages/egress': ['contract'],
   'packages/accounts': ['contract'],
   'packages/jobs': ['contract'],

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { everythingIn } from './everything-in.ts'
 import { ADMIN_KEY, type House, OTHER_TEAM_KEY, openHouse } from './house.ts'
 
 const lines: string[] = []
@@ -149,24 +150,4 @@ async function refuseWrites({ redis: { url }, call, workers }: House, prompt: st
   await expect.poll(() => lines.slice(before).some((line) => line.includes('OOM'))).toBe(true)
   await redis.config('SET', 'maxmemory', '0')
   redis.disconnect()
-}
-
-/** Every key and value, as text. */
-async function everythingIn(url: string): Promise<string[]> {
-  const redis = new Redis(url)
-  const found: string[] = []
-  for (const key of await redis.keys('*')) {
-    const type = await redis.type(key)
-    const values = {
-      string: () => redis.get(key),
-      hash: () => redis.hgetall(key),
-      list: () => redis.lrange(key, 0, '-1'),
-      zset: () => redis.zrange(key, 0, '-1'),
-      set: () => redis.smembers(key),
-      stream: () => redis.xrange(key, '-', '+'),
-    }[type]
-    found.push(`${key} ${JSON.stringify(await values?.())}`)
-  }
-  redis.disconnect()
-  return found
 }

@@ -3,7 +3,7 @@ import type { Child } from './child.ts'
 import { microseconds, thousands } from './row.ts'
 import { measure, type Stand } from './stand.ts'
 
-const LoadResult = z.object({
+export const LoadResult = z.object({
   requests: z.number(),
   seconds: z.number(),
   p50Ms: z.number(),
@@ -14,6 +14,7 @@ const LoadResult = z.object({
   unexpected: z.number(),
   firstUnexpected: z.string(),
 })
+export type LoadResult = z.infer<typeof LoadResult>
 
 /** What `targets/http-load.ts` is to send. */
 export type Requests = {

@@ -5,6 +5,7 @@ import { PINNING, pin } from './cores.ts'
 import { accept } from './parts/accept.ts'
 import { base64 } from './parts/base64.ts'
 import { deliveries } from './parts/deliveries.ts'
+import { fairness } from './parts/fairness.ts'
 import { get } from './parts/get.ts'
 import { idle } from './parts/idle.ts'
 import { images } from './parts/images.ts'
@@ -19,6 +20,7 @@ import { printRows, type Row } from './row.ts'
 
 const PARTS = {
   accept,
+  fairness,
   get,
   poll,
   inflight,

@@ -1,9 +1,11 @@
 import { hookToken, type ProviderName } from '@genqueue/contract'
 import { createGuardedAgent } from '@genqueue/egress'
+import type { Meter } from '@genqueue/metrics'
 import { createRunwareProvider, createRunwayProvider, type Provider } from '@genqueue/providers'
 import { openStorage, type Storage } from '@genqueue/storage'
 import type { WorkerConfig } from './config.ts'
 import { type CopySource, copyOutput } from './copy-output.ts'
+import { countCopy, countRequest } from './count-outside.ts'
 import { egressPolicies } from './egress-policies.ts'
 import type { Leases } from './sender.ts'
 import type { WebhookAnswer, WebhookCall } from './stages/notify.ts'
@@ -20,8 +22,8 @@ export type Seams = {
 type SendWebhook = (call: WebhookCall) => Promise<WebhookAnswer>
 
 /** Vendors, bucket and receivers, each behind the guard that fits it. */
-export function openOutside(config: WorkerConfig, seams: Seams) {
-  const policies = egressPolicies(config)
+export function openOutside(config: WorkerConfig, seams: Seams, meter: Meter) {
+  const policies = egressPolicies(config, (stage, reason) => meter.count('ssrf_blocked_total', { stage, reason }))
   const limits = { dnsTimeoutMs: 2_000, connectTimeoutMs: 5_000, keepAliveMs: 4_000 }
   // What a waiting caller's create brought is copied at once, beside the others.
   const copies = config.COPY_CONCURRENCY + config.WAIT_CONCURRENCY
@@ -46,7 +48,13 @@ export function openOutside(config: WorkerConfig, seams: Seams) {
   const publicUrl = config.PUBLIC_URL.replace(/\/+$/, '')
   const providers: Readonly<Record<ProviderName, (settings: VendorSettings) => Provider>> = {
     runway: lastMade((settings) =>
-      (seams.provider ?? identity)(createRunwayProvider({ ...calls, ...settings, guardedDispatcher: uploads })),
+      (seams.provider ?? identity)(createRunwayProvider({
+          ...calls,
+          ...settings,
+          guardedDispatcher: uploads,
+          onRequest: countRequest('runway', meter),
+        }),
+      ),
     ),
     runware: lastMade((settings) =>
       (seams.provider ?? identity)(
@@ -54,6 +62,7 @@ export function openOutside(config: WorkerConfig, seams: Seams) {
           ...calls,
           ...settings,
           waitTimeoutMs: config.WAIT_TIMEOUT_MS,
+          onRequest: countRequest('runware', meter),
           ...(hookSecret && { webhookUrl: (ref) => `${publicUrl}/hooks/runware/${hookToken(hookSecret, ref)}` }),
         }),
       ),
@@ -65,7 +74,7 @@ export function openOutside(config: WorkerConfig, seams: Seams) {
     /** The vendor as its settings are now; one that was given out before goes on with what it was made with. */
     provider: (name: ProviderName, settings: VendorSettings) => providers[name](settings),
     copy: (source: CopySource, signal: AbortSignal) =>
-      copyOutput(source, { storage, agent: media, policy: policies.outputs, ...copyLimits }, signal),
+      countCopy(copyOutput(source, { storage, agent: media, policy: policies.outputs, ...copyLimits }, signal), meter),
     sendWebhook: (seams.sendWebhook ?? identity)(
       createWebhookSender({
         agent: webhooks,

@@ -74,7 +74,7 @@ export class Poller {
   }
 
   async #run(): Promise<void> {
-    const { schedule, concurrency, log, speed } = this.#deps
+    const { schedule, concurrency, log, meter, speed } = this.#deps
     const size = this.#batchSize
     const batch = { size, holdMs: size > 1 ? HOLD_MS / speed : 0 }
     while (!this.#stopping) {
@@ -85,7 +85,9 @@ export class Poller {
       }
       try {
         const leaseMs = this.#requestMs + LEASE_MARGIN_MS
-        const { tasks, nextInMs } = await schedule.lease(free * size, leaseMs, batch)
+        const { tasks, lagMs, nextInMs } = await schedule.lease(free * size, leaseMs, batch)
+        const { name } = this.#deps.provider
+        if (lagMs !== undefined) meter?.observe('poll_lag_seconds', { provider: name }, lagMs / 1000)
         for (const each of pollBatches(tasks, size)) this.#start(each)
         // A full lease means more may be due; they are taken as soon as there is room.
         if (tasks.length === free * size) continue

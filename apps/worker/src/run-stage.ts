@@ -1,4 +1,5 @@
 import type { Keys, Message, QueueName } from '@genqueue/jobs'
+import type { Meter } from '@genqueue/metrics'
 import { DelayedError, type Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Log } from './log.ts'
@@ -11,6 +12,7 @@ export type StageRunnerDeps = {
   lockDurationMs: number
   stalledIntervalMs: number
   log: Log
+  meter?: Meter
   now: () => number
   random: () => number
 }
@@ -28,7 +30,7 @@ export function createStageRunner(
   run: StageRun,
   deps: StageRunnerDeps,
 ): Worker<Message> {
-  const { redis, keys, lockDurationMs, stalledIntervalMs, log, now, random } = deps
+  const { redis, keys, lockDurationMs, stalledIntervalMs, log, meter, now, random } = deps
   // Two parameters: BullMQ passes an abort signal as a third only to a function that declares it.
   const process = async (message: Job<Message>, token?: string) => {
     const startedMs = now()
@@ -39,6 +41,7 @@ export function createStageRunner(
     const { kind, note } = outcome
     const fields = { jobId: message.data.id, queue, outcome: kind, note, durationMs: now() - startedMs }
     log.debug(fields, 'stage ran')
+    meter?.count('stage_runs_total', { queue, outcome: note === 'error' ? 'error' : kind })
     if (outcome.kind === 'done') return
     await message.moveToDelayed(now() + outcome.delayMs, token)
     throw new DelayedError()
@@ -56,6 +59,9 @@ export function createStageRunner(
     autorun: false,
   })
   worker.on('error', (error) => log.error({ err: error, queue }, 'queue error'))
-  worker.on('stalled', (id) => log.warn({ messageId: id, queue }, 'message of a vanished worker returned'))
+  worker.on('stalled', (id) => {
+    log.warn({ messageId: id, queue }, 'message of a vanished worker returned')
+    meter?.count('messages_stalled_total', { queue })
+  })
   return worker
 }

@@ -1,9 +1,10 @@
 import type { DeliveryAttempt, EndpointDisabledReason, LeasedDelivery, Outbox, Sent } from '@genqueue/jobs'
+import type { Meter } from '@genqueue/metrics'
 import type { Destination, DestinationOf } from './destination-of.ts'
 import type { Log } from './log.ts'
 import { planNext, type WebhookAnswer, type WebhookCall } from './stages/notify.ts'
 
-/** What happens within so long is leased and written back at once: one by one it costs three times as much. */
+/** Leases, and what is written back, are so far apart at least: one by one they cost three times as much. */
 const BATCH_MS = 5
 const MAX_LEASED = 128
 /** An idle sender looks this often for what others have made due. */
@@ -31,6 +32,7 @@ export type SenderDeps = {
   /** Divides planned waits; 1 outside of demos and tests. */
   speed: number
   log: Log
+  meter?: Meter
   now: () => number
   random: () => number
 }
@@ -46,6 +48,7 @@ export class Sender {
   #suspects = 0
   #sent: Sent[] = []
   #flushing: Promise<void> | undefined
+  #flushedAtMs = 0
   #stopping = false
   #isWoken = false
   #wake: () => void = () => {}
@@ -77,7 +80,9 @@ export class Sender {
   async #run(): Promise<void> {
     const { outbox, concurrency, timeoutMs, log, speed } = this.#deps
     const maxSuspects = Math.ceil(concurrency * (1 - PROVEN_SHARE))
+    let leasedAtMs = 0
     while (!this.#stopping) {
+      await apart(leasedAtMs)
       this.#isWoken = false
       const limit = Math.min(MAX_LEASED, concurrency - this.#inFlight.size)
       if (limit <= 0) {
@@ -86,13 +91,13 @@ export class Sender {
       }
       try {
         const suspects = Math.max(0, Math.min(limit, maxSuspects - this.#suspects))
+        leasedAtMs = performance.now()
         const { deliveries, nextInMs } = await outbox.lease({ limit, suspects, leaseMs: timeoutMs + LEASE_MARGIN_MS })
         for (const delivery of deliveries) this.#start(delivery)
         // A full lease means that more may be due.
         if (deliveries.length === limit) continue
         const idleMs = Math.max(LEAST_IDLE_MS, IDLE_MS / speed)
-        await this.#sleep(Math.max(BATCH_MS, Math.min(nextInMs ?? idleMs, idleMs)))
-        if (this.#isWoken) await new Promise((resolve) => setTimeout(resolve, BATCH_MS))
+        await this.#sleep(Math.min(nextInMs ?? idleMs, idleMs))
       } catch (error) {
         log.error({ err: error }, 'leasing deliveries failed')
         await this.#sleep(AFTER_FAILURE_MS)
@@ -136,6 +141,7 @@ export class Sender {
       ...(retryInMs !== undefined && { nextAtMs: Math.ceil(now() + retryInMs) }),
     }
     log.info({ deliveryId: id, jobId, attempt, outcome: next.status, ...entry }, 'webhook attempted')
+    this.#count(delivery, entry, next.status)
     const text = answer.kind === 'answered' ? answer.text : ''
     this.#note({
       delivery,
@@ -150,6 +156,15 @@ export class Sender {
     })
   }
 
+  #count({ attempts, step, createdAtMs }: LeasedDelivery, { status }: DeliveryAttempt, outcome: string): void {
+    const { meter, now } = this.#deps
+    const code_class = status === undefined ? 'none' : `${Math.floor(status / 100)}xx`
+    meter?.count('webhook_attempts_total', { outcome, code_class })
+    // One that was asked for again may have been made long ago.
+    if (outcome !== 'delivered' || attempts !== step) return
+    meter?.observe('webhook_delivery_latency_seconds', {}, Math.max(0, now() - createdAtMs) / 1000)
+  }
+
   #note(sent: Sent): void {
     this.#sent.push(sent)
     this.#flushing ??= this.#flushSoon()
@@ -157,7 +172,8 @@ export class Sender {
 
   async #flushSoon(): Promise<void> {
     while (this.#sent.length > 0) {
-      await new Promise((resolve) => setTimeout(resolve, BATCH_MS))
+      await apart(this.#flushedAtMs)
+      this.#flushedAtMs = performance.now()
       const sent = this.#sent
       this.#sent = []
       try {
@@ -172,12 +188,13 @@ export class Sender {
   }
 
   async #flush(sent: readonly Sent[]): Promise<void> {
-    const { outbox, onDisabled, log } = this.#deps
+    const { outbox, onDisabled, log, meter } = this.#deps
     const written = await outbox.record(sent)
     for (const [index, outcome] of written.entries()) {
       const { team, endpointId } = sent[index]?.delivery ?? {}
       if (outcome.kind !== 'disabled' || team === undefined || endpointId === undefined) continue
       log.error({ team, endpointId, reason: outcome.reason }, 'webhook endpoint disabled')
+      meter?.count('webhook_endpoints_disabled_total', { reason: outcome.reason })
       await onDisabled({ team, endpointId, reason: outcome.reason })
     }
   }
@@ -192,6 +209,12 @@ export class Sender {
       }
     })
   }
+}
+
+/** Resolves when the batch before, which began then, is over. */
+async function apart(beganAtMs: number): Promise<void> {
+  const leftMs = beganAtMs + BATCH_MS - performance.now()
+  if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs))
 }
 
 /** What becomes of a delivery whose destination is not to be called. */

@@ -1,5 +1,6 @@
 import type { Cost } from '@genqueue/contract'
 import type { Jobs, LeasedTask, Looks } from '@genqueue/jobs'
+import type { Meter } from '@genqueue/metrics'
 import type { PollOutcome, Provider } from '@genqueue/providers'
 import type { ProviderKey } from './key-ring.ts'
 import type { Log } from './log.ts'
@@ -17,6 +18,7 @@ export type LookDeps = {
   /** Divides planned waits; 1 outside of demos and tests. */
   speed: number
   log: Log
+  meter?: Meter
   now: () => number
   random: () => number
 }
@@ -32,8 +34,10 @@ export async function settleLook(
   note: TakeNote,
   deps: LookDeps,
 ): Promise<void> {
-  const { jobs, provider, pace, speed, now, random, log } = deps
+  const { jobs, provider, pace, speed, now, random, log, meter } = deps
   const nowMs = now()
+  const what = outcome.kind === 'error' ? outcome.reason : outcome.kind
+  meter?.count('polls_total', { provider: provider.name, outcome: what })
   const ageMs = (nowMs - task.submittedAtMs) * speed
   const context = { pace, nowMs, ageMs, blindGraceMs: pace.blindGraceMs / speed, random: random() }
   const decision = decidePoll(task, outcome, context)

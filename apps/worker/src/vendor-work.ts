@@ -11,6 +11,7 @@ import {
   type Submissions,
   type Turns,
 } from '@genqueue/jobs'
+import type { Meter } from '@genqueue/metrics'
 import type { PollOutcome } from '@genqueue/providers'
 import type { Redis } from 'ioredis'
 import type { WorkerConfig } from './config.ts'
@@ -60,6 +61,7 @@ export type VendorWorkDeps = {
   /** Aborts when the process must end, whatever is under way. */
   handBack: AbortSignal
   log: Log
+  meter: Meter
 }
 
 /** Puts together what is done with each of the vendors; starts nothing. */
@@ -68,8 +70,8 @@ export function vendorWork(deps: VendorWorkDeps): VendorWork[] {
 }
 
 function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
-  const { config, redis, keys, jobs, submissions, turns, outside, book, handBack, log } = deps
-  const ambient = { log, now: Date.now, random: Math.random, speed: config.SPEED }
+  const { config, redis, keys, jobs, submissions, turns, outside, book, handBack, log, meter } = deps
+  const ambient = { log, meter, now: Date.now, random: Math.random, speed: config.SPEED }
   const settings = () => vendorSettings(name, book, config)
   const provider = () => outside.provider(name, settings())
   const { storage } = outside

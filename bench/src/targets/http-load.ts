@@ -12,6 +12,8 @@ const Load = z.object({
   body: z.string().optional(),
   idempotencyKey: z.string().optional(),
   connections: z.number(),
+  /** Between an answer and the next request on its connection. */
+  pauseMs: z.number().default(0),
   seconds: z.number(),
   expect: z.number(),
 })
@@ -71,7 +73,8 @@ function drive(load: Load, tally: Tally, endMs: number): Promise<void> {
         tally.firstUnexpected ||= answer.toString('utf8', 0, 1000)
       }
       answer = Buffer.alloc(0)
-      next()
+      if (load.pauseMs > 0) setTimeout(next, load.pauseMs)
+      else next()
     })
   })
 }

@@ -17,6 +17,7 @@ const Behaviour = z.object({
   /** The look that says SUCCEEDED; 0: none does. */
   succeedsAtLook: z.number().default(0),
   status: z.enum(['RUNNING', 'THROTTLED']).default('RUNNING'),
+  /** On average: a create takes half as long to one and a half times. */
   createMs: z.number().default(0),
   pollMs: z.number().default(0),
 })
@@ -46,7 +47,7 @@ async function create(request: IncomingMessage, response: ServerResponse): Promi
   counts.creates += 1
   if (times > 1) counts.duplicates += 1
   lastAtMs.create = Date.now()
-  if (behaviour.createMs > 0) await delay(behaviour.createMs)
+  if (behaviour.createMs > 0) await delay(behaviour.createMs * (0.5 + Math.random()))
   answer(response, { id: times === 1 ? promptText : `${promptText}.${times}` })
 }
 

@@ -14,6 +14,8 @@ export type EgressPolicy = {
   hosts?: readonly string[]
   /** What the operator's environment names itself: called wherever it leads, unless that is denied. */
   trusted?: readonly Target[]
+  /** Told of every call that was refused. */
+  onRefused?: (code: 'blocked' | 'invalid_url') => void
 }
 
 /** Where a connection would go: a name without its final dot, or an address without brackets. */
@@ -30,24 +32,24 @@ export const LOOPBACK_ADDRESSES: readonly string[] = ['127.0.0.1', '::1']
 
 /** Parses once and judges everything that can be judged without DNS. The answer is the URL to call, and no other. */
 export function checkUrl(input: string | URL, policy: EgressPolicy): URL {
-  const url = parseUrl(input)
+  const url = parseUrl(input, policy)
   const { protocol } = url
   if (protocol !== 'https:' && protocol !== 'http:')
-    throw new EgressError('invalid_url', 'The URL must be http or https')
+    throw refusal('invalid_url', 'The URL must be http or https', policy)
   checkTarget(targetOf(url), policy)
   if (url.username !== '' || url.password !== '') {
-    throw new EgressError('invalid_url', 'The URL must not carry a user name or password')
+    throw refusal('invalid_url', 'The URL must not carry a user name or password', policy)
   }
   return url
 }
 
-function parseUrl(input: string | URL): URL {
+function parseUrl(input: string | URL, policy: EgressPolicy): URL {
   const text = String(input)
   if (text.length > MAX_URL_LENGTH) {
-    throw new EgressError('invalid_url', `The URL is longer than ${MAX_URL_LENGTH} characters`)
+    throw refusal('invalid_url', `The URL is longer than ${MAX_URL_LENGTH} characters`, policy)
   }
   const url = URL.parse(text)
-  if (url === null) throw new EgressError('invalid_url', 'The URL cannot be parsed')
+  if (url === null) throw refusal('invalid_url', 'The URL cannot be parsed', policy)
   url.hash = ''
   if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1)
   return url
@@ -63,13 +65,23 @@ export function targetOf({ protocol, hostname, port }: URL): Target {
 export function checkTarget(target: Target, policy: EgressPolicy): void {
   const { hostname, port } = target
   if (port === 0 || hostname === '' || hostname.endsWith('.')) {
-    throw new EgressError('invalid_url', 'The URL has no host or port that can be called')
+    throw refusal('invalid_url', 'The URL has no host or port that can be called', policy)
   }
   if (isTrusted(target, policy)) return
   const allowed = parseAddress(hostname) ? isAddressAllowed(hostname, target, policy) : isNameAllowed(target, policy)
   if (!allowed || !isHostListed(hostname, policy)) {
-    throw new EgressError('blocked', 'The URL leads to a host, scheme or port that may not be called')
+    throw blocked(policy)
   }
+}
+
+/** The URL leads where nobody may be sent. */
+export function blocked(policy: EgressPolicy): EgressError {
+  return refusal('blocked', 'The URL leads to a host, scheme or port that may not be called', policy)
+}
+
+function refusal(code: 'blocked' | 'invalid_url', message: string, { onRefused }: EgressPolicy): EgressError {
+  onRefused?.(code)
+  return new EgressError(code, message)
 }
 
 /** The decision on one resolved or literal address. */

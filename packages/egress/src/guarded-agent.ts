@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import { Agent, type buildConnector } from 'undici'
 import { parseAddress } from './cidr.ts'
 import { dial } from './dial.ts'
-import { EgressError } from './egress-error.ts'
 import {
+  blocked,
   checkTarget,
   type EgressPolicy,
   isAddressAllowed,
@@ -73,7 +73,7 @@ async function addressesOf(target: Target, policy: EgressPolicy, resolve: Resolv
   if (isLocalhost(hostname)) return LOOPBACK_ADDRESSES.filter((address) => isAddressAllowed(address, target, policy))
   const addresses = await resolve(hostname)
   if (!addresses.every((address) => isAddressAllowed(address, target, policy))) {
-    throw new EgressError('blocked', 'The URL leads to a host, scheme or port that may not be called')
+    throw blocked(policy)
   }
   return addresses
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Keys } from './keys.ts'
 import type { QueueName, Queues } from './queues.ts'
+import type { EndedRecord } from './settlement.ts'
 
 /** A job in its stage this long without a change is looked at by reconcile. */
 export type ReconcileAfter = { submitMs: number; pollMs: number; copyMs: number }
@@ -17,5 +18,7 @@ export type JobsDeps = {
   onRoom?: (queue: QueueName) => void
   /** Told when a job has ended and there are webhooks to send. */
   onNews?: () => void
+  /** Told of every job that this process has ended. */
+  onEnded?: (ended: EndedRecord) => void
   now?: () => number
 }

@@ -38,7 +38,8 @@ export class Jobs {
   readonly #turns: Turns
 
   constructor(deps: JobsDeps) {
-    this.#deps = { reconcileAfter: DEFAULT_RECONCILE_AFTER, now: Date.now, onRoom: () => {}, onNews: () => {}, ...deps }
+    const nobody = { onRoom: () => {}, onNews: () => {}, onEnded: () => {} }
+    this.#deps = { reconcileAfter: DEFAULT_RECONCILE_AFTER, now: Date.now, ...nobody, ...deps }
     this.#turns = new Turns(this.#deps)
   }
 
@@ -116,14 +117,14 @@ export class Jobs {
 
   /** Ends the job and writes its deliveries in the same step. Whoever loses the race for the last step changes nothing. */
   async end(job: JobRecord, ended: EndedAs, proof: Proof = {}): Promise<AdvanceOutcome> {
-    const { keys, publicUrl, now } = this.#deps
+    const { keys, publicUrl, now, onEnded } = this.#deps
     const nowMs = now()
     const { status, ...parts } = ended
     const { waiting: _, cancelRequestedAtMs: __, ...kept } = job
     const cost = ended.cost ?? ('cost' in job ? job.cost : undefined)
     const final = { ...kept, ...parts, cost, status, times: { ...job.times, [status]: nowMs } } as EndedRecord // EndedAs holds the fields of its status
     const looks = 'taskId' in final ? { looks: looksOf(final) } : {}
-    return this.#advance(job, {
+    const outcome = await this.#advance(job, {
       to: status,
       proof,
       parts: { ...parts, ...looks },
@@ -134,6 +135,8 @@ export class Jobs {
         news: webhookNews(final, publicUrl, nowMs),
       },
     })
+    if (outcome.done) onEnded(final)
+    return outcome
   }
 
   /** Removes the record of an ended job. */

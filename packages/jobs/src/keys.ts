@@ -37,6 +37,8 @@ export function createKeys(prefix = '{gq}') {
     deliveries: (team: string) => `${prefix}:deliveries:${team}`,
     /** Endpoint id → `EndpointRow`; made and deleted by the team. */
     endpoints: (team: string) => `${prefix}:endpoints:${team}`,
+    /** Present while one worker counts, for all, what stands where. */
+    census: `${prefix}:census`,
     /** `<provider> <task id> <job id>` of tasks that belong to no job any more; at most 1,000. */
     orphans: `${prefix}:orphans`,
     /** Queued jobs of a team that wait for their turn in a lane; score: priority, then intake. Leaves with its last job. */

@@ -12,14 +12,14 @@ const recordAttempt = loadScript('record-attempt')
 const redeliver = loadScript('redeliver')
 
 const DAY_MS = 86_400_000
-const FIELDS = ['id', 'jobId', 'team', 'destination', 'url', 'endpointId', 'type', 'body', 'attempts', 'step'] as const
+const FIELDS = ['id', 'jobId', 'team', 'destination', 'url', 'endpointId', 'type', 'body', 'attempts', 'step', 'createdAtMs'] as const
 /** What a script moves in one step. */
 const REDELIVER_BATCH = 500
 const MAX_REDELIVERED = 10_000
 const UNDELIVERED: readonly DeliveryStatus[] = ['exhausted', 'gone', 'blocked', 'held']
 
 /** A delivery whose time has come, leased to this process until `lease`. */
-export type LeasedDelivery = Pick<Delivery, 'id' | 'jobId' | 'team' | 'destination' | 'type' | 'body'> & {
+export type LeasedDelivery = Pick<Delivery, 'id' | 'jobId' | 'team' | 'destination' | 'type' | 'body' | 'createdAtMs'> & {
   url?: string
   endpointId?: string
   lease: string
@@ -196,7 +196,7 @@ export class Outbox {
 }
 
 function readRow(row: readonly (string | null)[]): LeasedDelivery {
-  const [lease, isSuspect, id, jobId, team, destination, url, endpointId, type, body, attempts, step] = row
+  const [lease, isSuspect, id, jobId, team, destination, url, endpointId, type, body, attempts, step, createdAtMs] = row
     .slice(1)
     .map((field) => field ?? '')
   return {
@@ -211,6 +211,7 @@ function readRow(row: readonly (string | null)[]): LeasedDelivery {
     lease: lease ?? '',
     attempts: Number(attempts),
     step: Number(step),
+    createdAtMs: Number(createdAtMs),
     isSuspect: isSuspect === '1',
   }
 }

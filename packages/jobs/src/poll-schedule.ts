@@ -38,6 +38,8 @@ export type LeasedTask = Looks & {
 
 export type Lease = {
   tasks: LeasedTask[]
+  /** How late the task is that was due first; undefined when none was due. */
+  lagMs: number | undefined
   /** Until the next task is due; undefined when nothing is in flight. */
   nextInMs: number | undefined
 }
@@ -73,14 +75,14 @@ export class PollSchedule {
       [this.#keys.due(this.#provider)],
       [limit, leaseMs, this.#keys.jobPrefix, size, Math.floor(holdMs), ...FIELDS],
     )
-    const [nextInMs, ...rows] = value as [number, ...(string | null)[][]] // lease-due.lua returns nothing else
+    const [nextInMs, lagMs, ...rows] = value as [number, number, ...(string | null)[][]] // lease-due.lua returns nothing else
     const tasks: LeasedTask[] = []
     for (const row of rows) {
       const task = readRow(row)
       if (task) tasks.push(task)
       else await this.#drop(row[0])
     }
-    return { tasks, nextInMs: nextInMs < 0 ? undefined : nextInMs }
+    return { tasks, lagMs: lagMs < 0 ? undefined : lagMs, nextInMs: nextInMs < 0 ? undefined : nextInMs }
   }
 
   /** Writes notes back in one step; those whose lease was lost are left out. Returns how many were written. */

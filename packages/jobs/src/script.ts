@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { z } from 'zod'
 
 type ScriptReply = {
   value: unknown
@@ -36,10 +37,23 @@ function read(name: string): string {
   return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8')
 }
 
+/** Every script of this package, by the hash that Redis knows it by. */
+const sources = new Map<string, string>()
+
+/** Tells Redis the scripts that it has forgotten; whether it knows all of them now. */
+export async function loadMissingScripts(redis: Redis): Promise<boolean> {
+  const shas = [...sources.keys()]
+  const known = z.array(z.number()).parse(await redis.script('EXISTS', ...shas))
+  const missing = [...sources.values()].filter((_, index) => known[index] !== 1)
+  const loaded = await Promise.all(missing.map((source) => redis.script('LOAD', source)))
+  return loaded.every((sha) => typeof sha === 'string' && sources.has(sha))
+}
+
 /** A Lua script of this package by its name; sent by hash, and whole when Redis does not know it. */
 export function loadScript(name: string): Script {
   const source = read(name).replace(/^-- include (\S+)$/gm, (_, part: string) => read(part))
   const sha = createHash('sha1').update(source).digest('hex')
+  sources.set(sha, source)
   return async (redis, keys, args) => {
     tell(redis, sha, source)
     try {

@@ -41,6 +41,7 @@ function attempt(url: URL, options: Partial<HttpAttempt> & { agent?: Agent } = {
     signal: new AbortController().signal,
     timeoutMs: 20_000,
     maxResponseBytes: 1_000,
+    op: 'submit',
     ...options,
   })
 }

@@ -3,6 +3,13 @@ import type { Readable } from 'node:stream'
 import type { Secret } from '@genqueue/contract'
 import type { Dispatcher } from 'undici'
 
+/** What a request was about. */
+export type UpstreamOp = 'submit' | 'poll' | 'cancel' | 'upload' | 'limits'
+
+/** One request that has ended. `code` is the status, or says that nothing left or that no answer came. */
+export type UpstreamRequest = { op: UpstreamOp; code: number | 'unsent' | 'unanswered'; durationMs: number }
+export type OnRequest = (request: UpstreamRequest) => void
+
 export type HttpAttempt = {
   dispatcher: Dispatcher
   method: 'GET' | 'POST' | 'DELETE'
@@ -13,6 +20,9 @@ export type HttpAttempt = {
   /** For everything: waiting for a socket, connecting, sending, headers and body. */
   timeoutMs: number
   maxResponseBytes: number
+  op: UpstreamOp
+  /** Told once of every request, however it ends. */
+  onRequest?: OnRequest | undefined
   /** What the request authenticates with: should the answer repeat it, it is not passed on. */
   secret?: Secret
 }
@@ -28,7 +38,8 @@ export type HttpResult =
  * (a reset during the TLS handshake and one after the request look the same).
  */
 export function attemptHttp(options: HttpAttempt): Promise<HttpResult> {
-  const { dispatcher, method, url, headers, body, signal, timeoutMs, maxResponseBytes, secret } = options
+  const { dispatcher, method, url, headers, body, signal, timeoutMs, maxResponseBytes, secret, op, onRequest } = options
+  const startedMs = performance.now()
   const { promise, resolve } = Promise.withResolvers<HttpResult>()
   const chunks: Buffer[] = []
   let received = 0
@@ -42,6 +53,8 @@ export function attemptHttp(options: HttpAttempt): Promise<HttpResult> {
     settled = true
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
+    const code = result.kind === 'answered' ? result.status : result.sent ? 'unanswered' : 'unsent'
+    onRequest?.({ op, code, durationMs: performance.now() - startedMs })
     resolve(result)
   }
   const stop = (detail: string) => {

@@ -1,5 +1,6 @@
 export { readDataUrl } from './data-url.ts'
 export { fillInputs, type InputPlace } from './fill-inputs.ts'
+export type { OnRequest } from './http-attempt.ts'
 export type { ImageInputs, ImageRequest, ImageTranslation } from './image-request.ts'
 export { laneOf } from './lane-of.ts'
 export { estimateCost } from './prices/estimate-cost.ts'

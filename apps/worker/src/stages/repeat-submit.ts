@@ -25,6 +25,7 @@ export async function repeatLater(
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
   deps.log.warn({ jobId: job.id, fence, detail }, 'create is repeated')
+  countRepeat(job, deps)
   await deps.jobs.markAmbiguous(job, fence)
   return snoozeRepeat(job, retryAfterMs / deps.speed, 'ambiguous', deps)
 }
@@ -82,8 +83,13 @@ async function settleRepeat(
     }
     case 'unknown':
       deps.log.warn({ jobId: job.id, fence: job.fence, detail: outcome.detail }, 'create is repeated')
+      countRepeat(job, deps)
       return snoozeRepeat(job, (outcome.retryAfterMs ?? 0) / deps.speed, 'ambiguous', deps)
   }
+}
+
+function countRepeat({ provider }: JobRecord, { meter }: SubmitDeps): void {
+  meter?.count('submit_ambiguous_total', { provider, resolution: 'repeated' })
 }
 
 function isUnwanted(job: JobRecord, nowMs: number): boolean {
@@ -115,7 +121,7 @@ async function lookForTask(
 async function endUnsubmitted(
   job: JobRecord,
   error: JobError | undefined,
-  { jobs }: SubmitDeps,
+  { jobs, meter }: SubmitDeps,
   told: { costUnknown?: true } = {},
 ) {
   const isCanceled = job.cancelRequestedAtMs !== undefined
@@ -123,7 +129,9 @@ async function endUnsubmitted(
   const ended: EndedAs = isCanceled
     ? { status: 'canceled', ...told }
     : { status: 'failed', error: failure, outputs: [], ...told }
-  await jobs.end(job, ended, { fence: job.fence })
+  const settled = await jobs.end(job, ended, { fence: job.fence })
+  const resolution = told.costUnknown ? 'failed' : 'not_found'
+  if (settled.done) meter?.count('submit_ambiguous_total', { provider: job.provider, resolution })
   return done(isCanceled ? 'canceled' : failure.code)
 }
 

@@ -17,7 +17,7 @@ export async function adopt(
   fence: number,
   key: ProviderKey,
   answer: Omit<Extract<SubmitOutcome, { kind: 'accepted' }>, 'kind'>,
-  { submissions, provider, firstLookMs, log, submitTimeoutMs }: SubmitDeps,
+  { submissions, provider, firstLookMs, log, meter, submitTimeoutMs }: SubmitDeps,
 ): Promise<StageOutcome> {
   const { taskId, estimatedCost } = answer
   const stored = await submissions.accepted(job, {
@@ -27,6 +27,10 @@ export async function adopt(
     firstLookMs,
     ...(estimatedCost && { estimatedCost }),
   })
+  if (job.status === 'ambiguous') {
+    const resolution = stored === 'submitted' ? 'adopted' : 'orphaned'
+    meter?.count('submit_ambiguous_total', { provider: job.provider, resolution })
+  }
   if (stored === 'submitted') return done('submitted')
   // The job went on without this attempt. What it started is canceled, so that it is not charged for nothing.
   const canceled = await provider.cancel(taskId, { key: key.key, signal: AbortSignal.timeout(submitTimeoutMs) })
@@ -76,7 +80,7 @@ export async function restKey(
   job: JobRecord,
   key: ProviderKey,
   outcome: Extract<SubmitOutcome, { kind: 'not_accepted' }>,
-  { keyRing, speed, random, log }: SubmitDeps,
+  { keyRing, speed, random, log, meter }: SubmitDeps,
 ): Promise<{ delayMs: number; reason: string }> {
   const restMs = { auth: AUTH_REST_MS, quota: QUOTA_REST_MS, rate_limited: 30_000, unavailable: 0 }[outcome.reason]
   const plannedMs =
@@ -91,6 +95,7 @@ export async function restKey(
   if (rest.isNew) {
     const level = outcome.reason === 'rate_limited' ? 'warn' : 'error'
     const { provider, id: jobId } = job
+    meter?.count('provider_key_rests_total', { provider, reason: outcome.reason })
     log[level](
       { provider, keyId: key.id, model, jobId, reason: outcome.reason, restMs: rest.restMs },
       outcome.reason === 'auth' ? 'provider key is parked' : 'provider key rests',

@@ -29,16 +29,20 @@ export async function settleLost(
 export async function resolveUnknown(
   job: JobRecord,
   fence: number,
-  { jobs, now, speed }: SubmitDeps,
+  { jobs, now, speed, meter }: SubmitDeps,
 ): Promise<StageOutcome> {
   if (job.request.onSubmissionUnknown === 'resubmit' && job.unknownSubmits < MAX_UNKNOWN_RESUBMITS) {
     const delayMs = RESUBMIT_DELAY_MS / speed
     const waiting = { reason: 'submission_unknown', untilMs: now() + delayMs }
     const released = await jobs.release(job, fence, { waiting, sleepMs: delayMs, isUnknown: true })
-    if (released.done) return snooze(delayMs, 'resubmit')
+    if (released.done) {
+      meter?.count('submit_ambiguous_total', { provider: job.provider, resolution: 'resubmitted' })
+      return snooze(delayMs, 'resubmit')
+    }
     // Canceled meanwhile: not sent again, but what was sent may be charged, and that is what the job says.
     if (released.found !== 'cancel') return done('settled meanwhile')
   }
-  await jobs.end(job, { status: 'failed', error: jobError('submission_unknown'), outputs: [] }, { fence })
+  const ended = await jobs.end(job, { status: 'failed', error: jobError('submission_unknown'), outputs: [] }, { fence })
+  if (ended.done) meter?.count('submit_ambiguous_total', { provider: job.provider, resolution: 'failed' })
   return done('submission_unknown')
 }

@@ -1,5 +1,6 @@
 import type { JobError } from '@genqueue/contract'
 import type { JobRecord, Jobs, Submissions, Turns } from '@genqueue/jobs'
+import type { Meter } from '@genqueue/metrics'
 import type { Provider, VendorBody } from '@genqueue/providers'
 import type { KeyRing, ProviderKey } from '../key-ring.ts'
 import type { Log } from '../log.ts'
@@ -29,6 +30,7 @@ export type SubmitDeps = {
   /** Divides planned waits; 1 outside of demos and tests. */
   speed: number
   log: Log
+  meter?: Meter
   now: () => number
   random: () => number
 }

@@ -4,7 +4,7 @@
 -- KEYS 1 due
 -- ARGV 1 how many  2 lease in ms  3 prefix of record keys  4 batch size  5 for how long a batch is held  6… fields wanted
 -- A batch that is not full is held for tasks that become due meanwhile, but not where there are none.
--- Returns { ms until the next task is due or -1, { id, lease, fields… }… }
+-- Returns { ms until the next task is due or -1, for how many ms the first of these has been or -1, { id, lease, fields… }… }
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local batch, hold = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -19,10 +19,11 @@ if spare > 0 and hold > 0 then
   end
 end
 local lease = string.format('%.1f', now + ARGV[2] + 0.5)
-local leased = { -1 }
+local first = ids[1] and redis.call('ZSCORE', KEYS[1], ids[1])
+local leased = { -1, first and math.floor(now - first) or -1 }
 local scores = {}
 for i, id in ipairs(ids) do
-  leased[i + 1] = { id, lease, unpack(redis.call('HMGET', ARGV[3] .. id, unpack(ARGV, 6))) }
+  leased[i + 2] = { id, lease, unpack(redis.call('HMGET', ARGV[3] .. id, unpack(ARGV, 6))) }
   scores[#scores + 1] = lease
   scores[#scores + 1] = id
 end

@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { attemptHttp, type HttpResult } from '../http-attempt.ts'
+import { attemptHttp, type HttpResult, type OnRequest, type UpstreamOp } from '../http-attempt.ts'
 import type { Call } from '../provider.ts'
 
 /** Twenty tasks of twenty results each stay far below; pictures that come inline against our wish do not. */
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 
 type RunwareRequest = {
+  op: UpstreamOp
   /** The whole array as JSON; a stream comes with its length. */
   body: string | { stream: Readable; bytes: number }
   timeoutMs: number
@@ -15,16 +16,15 @@ type RunwareRequest = {
 export type RunwareClient = (request: RunwareRequest, call: Call) => Promise<HttpResult>
 
 /** One authenticated array of tasks per call, never sent a second time: everything goes to the one address. */
-export function createRunwareClient({
-  baseUrl,
-  dispatcher,
-}: {
+export function createRunwareClient(options: {
   baseUrl: string
   dispatcher: Dispatcher
+  onRequest?: OnRequest
 }): RunwareClient {
+  const { baseUrl, dispatcher, onRequest } = options
   // People paste the base URL with and without the version of the path.
   const url = new URL(`${baseUrl.replace(/(\/v1)?\/*$/, '')}/v1`)
-  return ({ body, timeoutMs }, { key, signal }) =>
+  return ({ op, body, timeoutMs }, { key, signal }) =>
     attemptHttp({
       dispatcher,
       method: 'POST',
@@ -40,6 +40,8 @@ export function createRunwareClient({
       signal,
       timeoutMs,
       maxResponseBytes: MAX_RESPONSE_BYTES,
+      op,
+      onRequest,
       secret: key,
     })
 }

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import type { OnRequest } from '../http-attempt.ts'
 import type { Call, Provider, SubmitOutcome, VendorBody, WaitOutcome } from '../provider.ts'
 import { createRunwareClient } from './client.ts'
 import { createOutcome } from './create-outcome.ts'
@@ -24,6 +25,7 @@ export type RunwareOptions = {
   uploadTimeoutMs: number
   /** Where the vendor reports that a task has ended; the address must not be guessable. */
   webhookUrl?: (clientRef: string) => string | undefined
+  onRequest?: OnRequest
   now?: () => number
 }
 
@@ -39,7 +41,7 @@ export function createRunwareProvider(options: RunwareOptions): Provider {
     const webhookURL = waits ? undefined : options.webhookUrl?.(task.clientRef)
     const body = createBody(task, waits, webhookURL)
     const timeoutMs = waits ? waitTimeoutMs : submitTimeoutMs
-    const result = await client({ body: writeTasks([body]), timeoutMs }, call)
+    const result = await client({ op: 'submit', body: writeTasks([body]), timeoutMs }, call)
     const context = { taskUUID: task.clientRef.toLowerCase(), waits, results: resultsOf(body), nowMs: now() }
     return createOutcome(result, context)
   }

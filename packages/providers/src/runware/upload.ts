@@ -23,7 +23,7 @@ export async function sendUpload(
   // undici destroys the body of a failed request with the error after it has stopped listening.
   stream.on('error', () => {})
   try {
-    return { taskUUID, result: await client({ body: { stream, bytes }, timeoutMs }, call) }
+    return { taskUUID, result: await client({ op: 'upload', body: { stream, bytes }, timeoutMs }, call) }
   } finally {
     stream.destroy()
   }

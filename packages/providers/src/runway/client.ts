@@ -1,19 +1,30 @@
 import type { Dispatcher } from 'undici'
-import { attemptHttp, type HttpResult } from '../http-attempt.ts'
+import { attemptHttp, type HttpResult, type OnRequest, type UpstreamOp } from '../http-attempt.ts'
 import type { Call } from '../provider.ts'
 
 const API_VERSION = '2024-11-06'
 const MAX_RESPONSE_BYTES = 1024 * 1024
 
-type RunwayRequest = { method: 'GET' | 'POST' | 'DELETE'; path: string; body?: unknown; timeoutMs: number }
+type RunwayRequest = {
+  op: UpstreamOp
+  method: 'GET' | 'POST' | 'DELETE'
+  path: string
+  body?: unknown
+  timeoutMs: number
+}
 
 export type RunwayClient = (request: RunwayRequest, call: Call) => Promise<HttpResult>
 
 /** One authenticated JSON request per call, never a second. */
-export function createRunwayClient({ baseUrl, dispatcher }: { baseUrl: string; dispatcher: Dispatcher }): RunwayClient {
+export function createRunwayClient(options: {
+  baseUrl: string
+  dispatcher: Dispatcher
+  onRequest?: OnRequest
+}): RunwayClient {
+  const { baseUrl, dispatcher, onRequest } = options
   // People paste the base URL with and without the version of the path.
   const base = baseUrl.replace(/(\/v1)?\/*$/, '')
-  return ({ method, path, body, timeoutMs }, { key, signal }) =>
+  return ({ op, method, path, body, timeoutMs }, { key, signal }) =>
     attemptHttp({
       dispatcher,
       method,
@@ -29,6 +40,8 @@ export function createRunwayClient({ baseUrl, dispatcher }: { baseUrl: string; d
       signal,
       timeoutMs,
       maxResponseBytes: MAX_RESPONSE_BYTES,
+      op,
+      onRequest,
       secret: key,
     })
 }

@@ -1,6 +1,6 @@
 import { jobError } from '@genqueue/contract'
 import type { Dispatcher } from 'undici'
-import type { HttpResult } from '../http-attempt.ts'
+import type { HttpResult, OnRequest } from '../http-attempt.ts'
 import type { Call, PreparedInput, StoredInput } from '../provider.ts'
 import { parseRetryAfter } from '../retry-after.ts'
 import type { RunwayClient } from './client.ts'
@@ -20,6 +20,7 @@ export type InputDeps = {
   guardedDispatcher: Dispatcher
   dataUriMaxBytes: number
   uploadTimeoutMs: number
+  onRequest?: OnRequest
   now: () => number
 }
 
@@ -29,7 +30,7 @@ export async function prepareInput(deps: InputDeps, input: StoredInput, call: Ca
   if (input.bytes > MAX_UPLOAD_BYTES) return refused(`The file has ${input.bytes} bytes; at most ${MAX_UPLOAD_BYTES}`)
   const request = { filename: input.filename, type: 'ephemeral' }
   const { client, uploadTimeoutMs: timeoutMs } = deps
-  const answer = await client({ method: 'POST', path: '/v1/uploads', body: request, timeoutMs }, call)
+  const answer = await client({ op: 'upload', method: 'POST', path: '/v1/uploads', body: request, timeoutMs }, call)
   if (answer.kind === 'failed' || answer.status < 200 || answer.status >= 300) return placeRefused(answer, deps.now())
   const place = readJson(answer.text, UploadPlace)
   if (!place) return { kind: 'retry', detail: 'The answer to the upload names no place for the file' }
@@ -41,6 +42,7 @@ export async function prepareInput(deps: InputDeps, input: StoredInput, call: Ca
     input,
     signal: call.signal,
     timeoutMs,
+    onRequest: deps.onRequest,
   })
   if (stored.kind === 'answered' && stored.status >= 200 && stored.status < 300) {
     return { kind: 'ready', value, reusableMs: REUSABLE_MS }

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import type { OnRequest } from '../http-attempt.ts'
 import type { CancelOutcome, Provider } from '../provider.ts'
 import { parseRetryAfter } from '../retry-after.ts'
 import { createRunwayClient } from './client.ts'
@@ -22,6 +23,7 @@ export type RunwayOptions = {
   pollTimeoutMs: number
   /** For each of the two legs of an upload. */
   uploadTimeoutMs: number
+  onRequest?: OnRequest
   now?: () => number
 }
 
@@ -33,14 +35,14 @@ export function createRunwayProvider(options: RunwayOptions): Provider {
     name: 'runway',
     async submit({ operation, body }, call) {
       const path = endpointOf(operation)
-      return createOutcome(await client({ method: 'POST', path, body, timeoutMs: submitTimeoutMs }, call), now())
+      return createOutcome(await client({ op: 'submit', method: 'POST', path, body, timeoutMs: submitTimeoutMs }, call), now())
     },
     async poll(taskId, call) {
       const path = taskPath(taskId)
-      return pollOutcome(await client({ method: 'GET', path, timeoutMs: pollTimeoutMs }, call), now())
+      return pollOutcome(await client({ op: 'poll', method: 'GET', path, timeoutMs: pollTimeoutMs }, call), now())
     },
     async cancel(taskId, call): Promise<CancelOutcome> {
-      const answer = await client({ method: 'DELETE', path: taskPath(taskId), timeoutMs: pollTimeoutMs }, call)
+      const answer = await client({ op: 'cancel', method: 'DELETE', path: taskPath(taskId), timeoutMs: pollTimeoutMs }, call)
       if (answer.kind === 'failed') return { kind: 'retry', detail: answer.detail }
       const { status, headers } = answer
       if ((status >= 200 && status < 300) || status === 404) return { kind: 'gone' }
@@ -49,7 +51,7 @@ export function createRunwayProvider(options: RunwayOptions): Provider {
     },
     prepareInput: (input, call) => prepareInput(inputs, input, call),
     async limits(call) {
-      return limitsOutcome(await client({ method: 'GET', path: '/v1/organization', timeoutMs: pollTimeoutMs }, call))
+      return limitsOutcome(await client({ op: 'limits', method: 'GET', path: '/v1/organization', timeoutMs: pollTimeoutMs }, call))
     },
   }
 }

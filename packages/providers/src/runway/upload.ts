@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { attemptHttp, type HttpResult } from '../http-attempt.ts'
+import { attemptHttp, type HttpResult, type OnRequest } from '../http-attempt.ts'
 import type { Call, StoredInput } from '../provider.ts'
 import type { UploadPlace } from './wire.ts'
 
@@ -17,8 +17,9 @@ export async function postToStorage(options: {
   input: StoredInput
   signal: Call['signal']
   timeoutMs: number
+  onRequest?: OnRequest | undefined
 }): Promise<HttpResult> {
-  const { dispatcher, place, input, signal, timeoutMs } = options
+  const { dispatcher, place, input, signal, timeoutMs, onRequest } = options
   const boundary = `genqueue-${randomUUID()}`
   const head = Buffer.from(formHead(place.fields, input, boundary))
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
@@ -39,6 +40,8 @@ export async function postToStorage(options: {
       signal,
       timeoutMs,
       maxResponseBytes: MAX_RESPONSE_BYTES,
+      op: 'upload',
+      onRequest,
     })
   } finally {
     body.destroy()

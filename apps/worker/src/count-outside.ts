@@ -1,0 +1,22 @@
+import type { ProviderName } from '@genqueue/contract'
+import type { Meter } from '@genqueue/metrics'
+import type { OnRequest } from '@genqueue/providers'
+import type { CopyOutcome } from './copy-output.ts'
+
+/** Counts every request to the vendor. */
+export function countRequest(provider: ProviderName, meter: Meter): OnRequest {
+  return ({ op, code, durationMs }) => {
+    meter.count('upstream_requests_total', { provider, op, code: String(code) })
+    meter.observe('upstream_request_duration_seconds', { provider, op }, durationMs / 1000)
+  }
+}
+
+/** Counts the copy of one output when it has ended. */
+export async function countCopy(copying: Promise<CopyOutcome>, meter: Meter): Promise<CopyOutcome> {
+  const startedMs = performance.now()
+  const outcome = await copying
+  meter.observe('copy_duration_seconds', { outcome: outcome.kind }, (performance.now() - startedMs) / 1000)
+  if (outcome.kind === 'copied') meter.count('copy_bytes_total', {}, outcome.output.bytes)
+  else meter.count('copy_failures_total', { reason: outcome.failure.code })
+  return outcome
+}

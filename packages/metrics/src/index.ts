@@ -1,0 +1,5 @@
+export { isBearer } from './bearer.ts'
+export { countEnded } from './count-ended.ts'
+export { METRICS } from './metric-table.ts'
+export { createMetrics, type Meter, type Metrics } from './metrics.ts'
+export { watchRedis } from './watch-redis.ts'
