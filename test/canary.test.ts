@@ -8,6 +8,7 @@ const lines: string[] = []
 const answers: string[] = []
 
 const ENCRYPTION_KEY = Buffer.from('canary-encryption-key-0123456789').toString('base64')
+const SIGNING_SEED = Buffer.from('canary-signing-seed-0123456789ab').toString('base64')
 const HOOK_SECRET = 'canary-hook-secret-0123456789'
 const STORED_KEY = 'key_canary-stored-provider-key-0123456789'
 
@@ -16,7 +17,12 @@ const PROMPT = 'canary-in-prompt-7d1e'
 
 let house: House
 beforeAll(async () => {
-  const env = { LOG_LEVEL: 'trace', ENCRYPTION_KEYS: `k1:${ENCRYPTION_KEY}`, HOOK_SECRET }
+  const env = {
+    LOG_LEVEL: 'trace',
+    ENCRYPTION_KEYS: `k1:${ENCRYPTION_KEY}`,
+    HOOK_SECRET,
+    WEBHOOK_SIGNING_KEY: `whsk_${SIGNING_SEED}`,
+  }
   house = await openHouse({ env, logTo: { write: (line) => void lines.push(line) } })
 })
 afterAll(() => house.close())
@@ -36,6 +42,7 @@ test('no secret reaches a log line, Redis, an answer, a webhook or a vendor that
     'team key': OTHER_TEAM_KEY,
     'made API key': apiKey,
     'webhook secret': house.secret.slice('whsec_'.length),
+    'signing key': SIGNING_SEED.replace(/=+$/, ''),
     'hook secret': HOOK_SECRET,
     'storage secret': env.AWS_SECRET_ACCESS_KEY ?? '',
     'caller’s own secret': 'canary-in-body-51c2',
@@ -68,7 +75,10 @@ test('no secret reaches a log line, Redis, an answer, a webhook or a vendor that
     ['POST', '/v1/videos', { model: 'runway/x', webhook_url: `https://${own}@10.0.0.1/` }],
     ['GET', `/nothing?key=${own}`],
     ['POST', `/hooks/runware/${own}`],
-    ...['/readyz', '/livez', '/openapi.json', '/docs'].map((path): [string, string] => ['GET', path]),
+    ...['/v1/webhook_public_keys', '/readyz', '/livez', '/openapi.json', '/docs'].map((path): [string, string] => [
+      'GET',
+      path,
+    ]),
     ...['keys', 'teams', 'providers', 'providers/runway', 'providers/runway/keys', 'providers/runway/limits'].map(
       (path): [string, string] => ['GET', `/api/${path}`],
     ),

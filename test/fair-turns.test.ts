@@ -28,8 +28,8 @@ const jobOf = (team: string, prompt: string) => ({
   },
 })
 
-/** The house without its worker; one that submits one job at a time, each when the test says so. */
-async function openTurns() {
+/** The house without its worker; one that submits so many jobs at a time, and each ends when the test says so. */
+async function openTurns(concurrency = 1) {
   const house = await openHouse({ workers: 0 })
   onTestFinished(() => house.close())
   const redis = new Redis(house.redis.url, { maxRetriesPerRequest: null })
@@ -56,7 +56,7 @@ async function openTurns() {
       return answer.promise
     },
   })
-  const config = readWorkerConfig({ ...house.env, SUBMIT_CONCURRENCY: '1', SUBMIT_TIMEOUT_MS: '60000' })
+  const config = readWorkerConfig({ ...house.env, SUBMIT_CONCURRENCY: String(concurrency), SUBMIT_TIMEOUT_MS: '60000' })
   const worker = await startWorker(config, pino({ level: 'silent' }), { provider })
   house.workers.push(worker)
   const settle = () =>
@@ -71,9 +71,9 @@ async function openTurns() {
   /** Lets go of the worker; what it would begin yet is refused. */
   const release = () => {
     isOver = true
-    settle()
+    while (waiting.length > 0) settle()
   }
-  return { jobs, accept, begun, begin, release }
+  return { jobs, accept, begun, waiting, settle, begin, release }
 }
 
 test('a team with two thousand queued jobs delays the single job of another by less than one turn', async () => {
@@ -84,6 +84,21 @@ test('a team with two thousand queued jobs delays the single job of another by l
   await begin(33)
   // Thirty have begun, and thousands came before it.
   expect(begun.indexOf('single')).toBe(30)
+  release()
+})
+
+test('those who wait in line leave a create free for whoever comes', async () => {
+  const { jobs, accept, begun, waiting, settle, release } = await openTurns(4)
+  const flood = await Promise.all(Array.from({ length: 100 }, (_, n) => accept('flood', `flood ${n}`)))
+  // Those that came when nobody waited yet have all four.
+  while (begun.length < 75) {
+    settle()
+    await expect.poll(() => waiting.length, { interval: 1 }).toBeGreaterThanOrEqual(3)
+  }
+  await expect.poll(() => waiting.length, { interval: 1 }).toBe(3)
+  await accept('single', 'single')
+  await expect.poll(() => begun, { interval: 1 }).toContain('single')
+  await Promise.all(flood.map((job) => jobs.cancel(job)))
   release()
 })
 

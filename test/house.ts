@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { parseConfig, type RunningApi, startApi } from '@genqueue/api'
 import { JobResource, verifyWebhook } from '@genqueue/contract'
 import { createKeys } from '@genqueue/jobs'
@@ -10,12 +10,12 @@ import type { DestinationStream } from 'pino'
 import { expect, vi } from 'vitest'
 import { ensureRedisServer } from '../scripts/redis-binary.ts'
 import { type RedisProcess, startRedis } from '../scripts/redis-process.ts'
+import { ADMIN_KEY, giveToAwsSdk, houseEnv, OTHER_TEAM_KEY, WEBHOOK_SECRET } from './house-env.ts'
+
+export { ADMIN_KEY, OTHER_TEAM_KEY }
 
 /** The world runs a hundred times faster than the vendor's: its 5 s between looks are 50 ms. */
 const SPEED = 100
-const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`
-export const ADMIN_KEY = 'gq_admin_0123456789abcdef0123456789'
-export const OTHER_TEAM_KEY = 'gq_other_0123456789abcdef0123456789'
 
 export type HouseOptions = {
   simulator?: SimulatorOptions
@@ -70,38 +70,8 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
   housesOpen += 1
   const redis = await startRedis({ binary, ...(options.redis && { appendonly: true, ...options.redis }) })
   const simulator = await startSimulator({ clock: { speed: SPEED }, ...options.simulator })
-  const env: Record<string, string> = {
-    NODE_ENV: 'test',
-    PUBLIC_URL: 'https://queue.example',
-    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
-    REDIS_URL: redis.url,
-    KEY_PREFIX: `{t${randomBytes(4).toString('hex')}}`,
-    STORAGE_URL: `s3://${simulator.store.bucket}/genqueue`,
-    S3_ENDPOINT: simulator.store.url,
-    S3_FORCE_PATH_STYLE: 'true',
-    AWS_ACCESS_KEY_ID: simulator.store.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: simulator.store.secretAccessKey,
-    AWS_REGION: simulator.store.region,
-    WEBHOOK_SECRET: SECRET,
-    RUNWAY_API_KEY: simulator.runway.keys.join(','),
-    RUNWAY_BASE_URL: simulator.runway.url,
-    RUNWARE_API_KEY: simulator.runware.keys.join(','),
-    RUNWARE_BASE_URL: simulator.runware.url,
-    EGRESS_ALLOW: '127.0.0.0/8',
-    ADMIN_API_KEY: ADMIN_KEY,
-    API_KEYS: `other=${OTHER_TEAM_KEY}`,
-    SPEED: String(SPEED),
-    SUBMIT_TIMEOUT_MS: '1000',
-    RECONCILE_INTERVAL_MS: '500',
-    POLL_TIMEOUT_MS: '1000',
-    WAIT_TIMEOUT_MS: '3000',
-    WEBHOOK_TIMEOUT_MS: '2000',
-    PORT: '0',
-    HEALTH_PORT: '0',
-    ...options.env,
-  }
-  // The AWS SDK reads its own variables from the process.
-  for (const [name, value] of Object.entries(env)) if (name.startsWith('AWS_')) process.env[name] = value
+  const env = { ...houseEnv(simulator, { redisUrl: redis.url, speed: SPEED }), ...options.env }
+  giveToAwsSdk(env)
   const { log } = createLog({
     service: 'test',
     level: env.LOG_LEVEL ?? 'silent',
@@ -115,7 +85,7 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     return worker
   }
   for (let index = 0; index < (options.workers ?? 1); index += 1) await addWorker()
-  return { simulator, redis, api, workers, env, secret: SECRET, addWorker, ...actions(api, simulator), ...upkeep() }
+  return { simulator, redis, api, workers, env, secret: WEBHOOK_SECRET, addWorker, ...actions(api, simulator), ...upkeep() }
 
   function upkeep() {
     let revived: RedisProcess | undefined
@@ -199,7 +169,7 @@ function actions(api: RunningApi, simulator: Simulator) {
     for (const each of all) {
       expect(each.body.equals(delivery.body), 'the body is the same on every attempt').toBe(true)
       const headers = new Headers(Object.entries(each.headers).map(([name, value]) => [name, String(value)]))
-      verifyWebhook({ headers, body: each.body, secret: SECRET, nowMs: each.receivedAtMs })
+      verifyWebhook({ headers, body: each.body, secret: WEBHOOK_SECRET, nowMs: each.receivedAtMs })
     }
     const event = JSON.parse(delivery.body.toString()) as { type: string; data: unknown } // verified: ours
     return { type: event.type, data: JobResource.parse(event.data) }

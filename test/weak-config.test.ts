@@ -31,6 +31,8 @@ test.each<[string, (env: Env) => unknown, Env, RegExp]>([
   ['an empty webhook secret', startWorker, { WEBHOOK_SECRET: 'whsec_' }, /WEBHOOK_SECRET/],
   ['a webhook secret that is short', startWorker, { WEBHOOK_SECRET: 'whsec_c2hvcnQ=' }, /WEBHOOK_SECRET/],
   ['a webhook secret in plain text', startWorker, { WEBHOOK_SECRET: KEY }, /WEBHOOK_SECRET/],
+  ['a signing key that is short', startWorker, { WEBHOOK_SIGNING_KEY: 'whsk_c2hvcnQ=' }, /WEBHOOK_SIGNING_KEY/],
+  ['a signing key that is a secret', startApi, { WEBHOOK_SIGNING_KEY: WHSEC }, /WEBHOOK_SIGNING_KEY/],
   ['a worker’s hook secret that is short', startWorker, { HOOK_SECRET: 'short' }, /HOOK_SECRET/],
   ['a world that runs faster than ours', startWorker, { SPEED: '100' }, /SPEED/],
   ['a vendor at no http address', startWorker, { RUNWAY_BASE_URL: 'ftp://vendor.example' }, /RUNWAY_BASE_URL/],

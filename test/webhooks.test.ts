@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createPublicKey, randomBytes, verify } from 'node:crypto'
 import {
   DeliveryDetail,
   DeliveryList,
@@ -9,6 +9,7 @@ import {
   WebhookEndpoint,
   WebhookEndpointTest,
   type WebhookEvent,
+  WebhookPublicKeyList,
 } from '@genqueue/contract'
 import { EndpointRow } from '@genqueue/jobs'
 import { Redis } from 'ioredis'
@@ -29,6 +30,7 @@ beforeAll(async () => {
   house = await openHouse({
     env: {
       ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+      WEBHOOK_SIGNING_KEY: `whsk_${randomBytes(32).toString('base64')}`,
       WEBHOOK_TIMEOUT_MS: '400',
       LOG_LEVEL: 'trace',
     },
@@ -114,6 +116,28 @@ test('an endpoint made with the openai SDK is told beside the job’s own URL, a
   expect((await openai.webhooks.retrieve(first.id)).signing_secret_hint).toBe(third.signing_secret_hint)
   await Promise.all([first, other].map(({ id }) => openai.webhooks.delete(id)))
   await expect(openai.webhooks.retrieve(first.id)).rejects.toMatchObject({ status: 404, code: 'not_found' })
+})
+
+test('anybody can verify what comes to endpoints and URLs with the published ed25519 key alone', async () => {
+  const { id } = await register('/anybody')
+  const job = await house.post({ prompt: 'anybody' })
+  await house.webhook(job.id)
+  const [toEndpoint] = await receivedAt('/anybody')
+  const toUrl = house.simulator.receiver.deliveries('/hook').at(-1)
+  const answer = await fetch(`${house.api.url}/v1/webhook_public_keys`)
+  const { data } = WebhookPublicKeyList.parse(await answer.json())
+  expect(data).toHaveLength(1)
+  const x = Buffer.from(data[0]?.public_key.slice('whpk_'.length) ?? '', 'base64').toString('base64url')
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+  for (const each of [toEndpoint, toUrl]) {
+    if (!each) throw new Error('nothing came')
+    const { 'webhook-id': msgId, 'webhook-timestamp': seconds, 'webhook-signature': header } = each.headers
+    const [hmac, ed25519, ...others] = String(header).split(' ')
+    expect([hmac?.slice(0, 3), ed25519?.slice(0, 4), others]).toEqual(['v1,', 'v1a,', []])
+    const signed = Buffer.concat([Buffer.from(`${msgId}.${seconds}.`), each.body])
+    expect(verify(null, signed, key, Buffer.from(ed25519?.slice(4) ?? '', 'base64'))).toBe(true)
+  }
+  await openai.webhooks.delete(id)
 })
 
 test('a 410 disables the endpoint and tells; what comes meanwhile is held and replayed with the same id and bytes', async () => {

@@ -10,6 +10,7 @@ import { get } from './parts/get.ts'
 import { idle } from './parts/idle.ts'
 import { images } from './parts/images.ts'
 import { inflight } from './parts/inflight.ts'
+import { instrumentation } from './parts/instrumentation.ts'
 import { kill } from './parts/kill.ts'
 import { listeners } from './parts/listeners.ts'
 import { looks } from './parts/looks.ts'
@@ -31,6 +32,7 @@ const PARTS = {
   base64,
   listeners,
   idle,
+  instrumentation,
   kill,
   outage,
 } as const

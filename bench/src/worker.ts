@@ -20,7 +20,7 @@ export async function startWorker(scope: Scope, stand: Stand, options: WorkerOpt
   const { vendorUrl, speed = 1, env = {}, script = 'apps/worker/src/main.ts' } = options
   const storage = join(stand.dir, 'storage')
   await mkdir(storage, { recursive: true })
-  const healthPort = await freePort()
+  const healthPort = env.HEALTH_PORT ?? (await freePort())
   const child = scope.child({
     script,
     core: 'measured',

@@ -1,4 +1,4 @@
-import { ProblemError } from '@genqueue/contract'
+import { ProblemError, type ProviderName } from '@genqueue/contract'
 import { type JobRecord, type NewJob, newJobId, type StoredInput } from '@genqueue/jobs'
 import { estimateCost, laneOf, type PriceOverrides } from '@genqueue/providers'
 import type { AppDeps } from './app-deps.ts'
@@ -48,7 +48,7 @@ async function takeIn(
   deps: AppDeps,
   { formShape, draft }: JobDraft,
 ): Promise<{ job: JobRecord; isReplay: boolean }> {
-  const { jobs, redis, storage, config, now = Date.now } = deps
+  const { jobs, redis, storage, config, metrics, now = Date.now } = deps
   const checkRedis = () => {
     if (redis.status !== 'ready') throw new ProblemError('unavailable', 'Try again in a second')
   }
@@ -77,7 +77,17 @@ async function takeIn(
     .catch((error: unknown) => {
       throw job.idempotency ? error : unknownFate(error)
     })
+  if (outcome.kind === 'unkept') {
+    const error = new ProblemError('unavailable', 'The job could not be made durable; try again in a second')
+    if (outcome.isWritten) throw job.idempotency ? error : unknownFate(error)
+    await body.discard()
+    throw error
+  }
+  if (job.idempotency && outcome.kind !== 'limited') metrics.count('idempotency_total', { result: outcome.kind })
   if (outcome.kind === 'created') {
+    const { provider, kind } = job
+    const model = modelLabel(provider, job.model, config.prices)
+    metrics.count('jobs_accepted_total', { provider, model, kind })
     rememberHook(outcome.job, deps)
     return { job: outcome.job, isReplay: false }
   }
@@ -100,6 +110,12 @@ function moneyOf(job: Omit<NewJob, 'id' | 'team'>, { team, apiKeyId, limits }: C
   const { provider, operation, model, request } = job
   const estimatedCost = estimateCost(provider, operation, model, request.body, prices)
   return { team, apiKeyId, limits, estimatedCost, creditUsd: prices.credit_usd }
+}
+
+/** What our tables or the operator's prices name; of all else callers could make any number. */
+function modelLabel(provider: ProviderName, model: string | undefined, { models }: PriceOverrides): string {
+  if (model === undefined) return 'none'
+  return laneOf(provider, model) === model || Object.hasOwn(models, `${provider}/${model}`) ? model : 'other'
 }
 
 /** Sent again by an SDK on its own, a request without a key could be paid for twice. */

@@ -71,6 +71,7 @@ const EXPECTED: Readonly<Record<string, Scope | 'public'>> = {
   'PUT /api/providers/{provider}/keys/{id}': 'providers:admin',
   'DELETE /api/providers/{provider}/keys/{id}': 'providers:admin',
   'POST /hooks/runware/{token}': 'public',
+  'GET /v1/webhook_public_keys': 'public',
   'GET /livez': 'public',
   'GET /readyz': 'public',
   'GET /openapi.json': 'public',

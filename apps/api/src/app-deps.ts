@@ -1,5 +1,6 @@
 import type { ApiKeys, Audit, AuditLog, Teams, WebhookEndpoints } from '@genqueue/accounts'
 import type { Jobs, Keys, Outbox } from '@genqueue/jobs'
+import type { Metrics } from '@genqueue/metrics'
 import type { Storage } from '@genqueue/storage'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
@@ -21,12 +22,16 @@ export type AppDeps = {
     | 'hookSecret'
     | 'imageWaitMs'
     | 'jobDefaults'
+    | 'adminPort'
+    | 'allowKeyless'
     | 'limits'
+    | 'metricsToken'
     | 'pollAfterMs'
     | 'presignSeconds'
     | 'prices'
     | 'publicUrl'
     | 'trustProxyHops'
+    | 'webhookPublicKeys'
   >
   /** Where callers reach this API; stands in URLs we hand out. */
   publicUrl: string
@@ -47,6 +52,7 @@ export type AppDeps = {
   auditLog: AuditLog
   providerKeys: ProviderKeys
   readiness: Readiness
+  metrics: Metrics
   log: Logger
   /** Aborts when the process is to end: whoever waits answers now. */
   closing: AbortSignal

@@ -1,4 +1,5 @@
 import { Jobs, Outbox, openQueues, readJobSigns } from '@genqueue/jobs'
+import { createMetrics } from '@genqueue/metrics'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -42,6 +43,7 @@ function appOf(house: OpenApi, parts: Partial<Parameters<typeof createApp>[0]> =
     ...accounts,
     providerKeys: createProviderKeys({ ...accounts, redis, prefix: keys.prefix, config, log }),
     readiness: async () => ({ isReady: true, checks: {}, warnings: [] }),
+    metrics: createMetrics('api'),
     log,
     closing,
     ...parts,

@@ -14,6 +14,7 @@ import { imageRoutes } from './routes/images.ts'
 import { jobEventRoutes } from './routes/job-events.ts'
 import { jobRoutes } from './routes/jobs.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { metricsRoute, offersMetrics } from './routes/metrics.ts'
 import { insteadOf } from './routes/not-offered.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { providerRoutes } from './routes/providers.ts'
@@ -39,11 +40,17 @@ export function createApp(deps: AppDeps, serves: Serves = 'all') {
     ...jobRoutes(deps),
     ...jobEventRoutes(deps),
   ]
-  all.push(...webhookEndpointRoutes(deps), ...webhookEventRoutes(), ...deliveryRoutes(deps), ...redeliveryRoutes(deps))
+  all.push(
+    ...webhookEndpointRoutes(deps),
+    ...webhookEventRoutes(deps),
+    ...deliveryRoutes(deps),
+    ...redeliveryRoutes(deps),
+  )
   all.push(...hookRoutes(deps), ...keyRoutes(deps), ...teamRoutes(deps), ...auditRoutes(deps))
   all.push(...providerRoutes(deps), ...usageRoutes(deps))
   const routes = all.filter(({ path }) => serves === 'all' || path.startsWith('/api/') === (serves === 'admin'))
   routes.push(...operationRoutes(deps, () => routes))
+  if (offersMetrics(deps.config, serves)) routes.push(metricsRoute(deps))
 
   const app = new Hono<{ Bindings: ApiContext['env'] }>()
   for (const route of routes) app.on(route.method, route.path, endpoint(route, deps))

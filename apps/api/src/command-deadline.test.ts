@@ -32,7 +32,7 @@ test('what Redis does not answer in time is rejected, in time, and a late answer
   const port = typeof address === 'object' && address ? address.port : 0
   const redis = new Redis({ port, lazyConnect: true, enableReadyCheck: false, protocol: 2, retryStrategy: () => null })
   redis.on('error', () => {})
-  giveCommandsDeadline(redis, { timeoutMs: 50, checkMs: 5 })
+  giveCommandsDeadline(redis, { timeoutMs: 50, silenceMs: 1_000, checkMs: 5 })
   onTestFinished(() => {
     redis.disconnect()
     silent.close()

@@ -5,15 +5,17 @@ type Pending = { command: Command; sentAtMs: number; isSettled: boolean }
 /**
  * Rejects every command of the connection that is not answered in time with "Command timed out". Unlike ioredis' own
  * `commandTimeout` it reads what has arrived before it judges: after a stall of this process the timers come first, and
- * would take our own slowness for a silent Redis.
+ * would take our own slowness for a silent Redis. A connection that answers nothing for `silenceMs` is given up: its
+ * server may hang for ever while another one has taken its place.
  */
 export function giveCommandsDeadline(
   redis: Redis,
-  { timeoutMs, checkMs }: { timeoutMs: number; checkMs: number },
+  { timeoutMs, silenceMs, checkMs }: { timeoutMs: number; silenceMs: number; checkMs: number },
 ): void {
   // Redis answers in order, so the oldest is the first.
   const pending: Pending[] = []
   let isWatching = false
+  let silence: { sinceMs: number; bytesRead: number } | undefined
   const dropSettled = () => {
     let settled = 0
     while (pending[settled]?.isSettled) settled += 1
@@ -27,12 +29,22 @@ export function giveCommandsDeadline(
     if (oldest && isLate(oldest)) setImmediate(judge)
     else watch()
   }
+  const listen = (sentAtMs: number) => {
+    const { stream, status } = redis
+    if (status !== 'ready') return
+    if (silence?.bytesRead !== stream.bytesRead) silence = { sinceMs: sentAtMs, bytesRead: stream.bytesRead }
+    if (performance.now() - silence.sinceMs < silenceMs) return
+    silence = undefined
+    stream.destroy(new Error('Redis is silent'))
+  }
   const judge = () => {
     dropSettled()
     for (const each of pending) {
       if (!isLate(each)) break
-      if (!each.isSettled) each.command.reject(new Error('Command timed out'))
+      if (each.isSettled) continue
       each.isSettled = true
+      each.command.reject(new Error('Command timed out'))
+      listen(each.sentAtMs)
     }
     watch()
   }

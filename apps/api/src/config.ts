@@ -5,7 +5,7 @@ import {
   KeyReferencePattern,
   KeyReferences,
 } from '@genqueue/accounts'
-import { Secret } from '@genqueue/contract'
+import { Secret, WebhookSigningKeys } from '@genqueue/contract'
 import { type EgressPolicy, parseCidrs } from '@genqueue/egress'
 import { z } from 'zod'
 import { CorsOrigins } from './cors.ts'
@@ -46,6 +46,7 @@ const Env = z.object({
     .string()
     .regex(/^\{[\w-]{1,32}\}$/, 'must be a Redis hash tag such as {gq}')
     .default('{gq}'),
+  DURABILITY: z.enum(['local', 'replicated']).default('local'),
   QUEUE_DEADLINE_SECONDS: seconds(2_592_000).default(86_400),
   THROTTLED_DEADLINE_SECONDS: seconds(2_592_000).default(43_200),
   RUNNING_DEADLINE_SECONDS: seconds(604_800).default(3_600),
@@ -62,12 +63,17 @@ const Env = z.object({
     .string()
     .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
     .optional(),
+  WEBHOOK_SIGNING_KEY: WebhookSigningKeys.default([]),
   ENCRYPTION_KEYS: EncryptionKeys.default([]),
   PROVIDER_KEY_ENV_PATTERN: KeyReferencePattern,
   RUNWAY_API_KEY: EnvironmentKeyList.optional(),
   RUNWARE_API_KEY: EnvironmentKeyList.optional(),
   PRICES: Prices,
   SHUTDOWN_GRACE_SECONDS: seconds(600).default(20),
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
+    .optional(),
 })
 
 /** Hosts a caller may name: https on the usual ports, never a private address outside the operator's ranges. */
@@ -137,6 +143,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     /** Whose pages may read answers; nobody's by default. */
     corsOrigins: vars.CORS_ORIGINS,
     keyPrefix: vars.KEY_PREFIX,
+    /** A job counts as accepted when a replica has it. */
+    isReplicated: vars.DURABILITY === 'replicated',
     jobDefaults: {
       deadlines: {
         queueMs: vars.QUEUE_DEADLINE_SECONDS * 1000,
@@ -152,6 +160,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     imageWaitMs: vars.IMAGE_WAIT_SECONDS * 1000,
     fileRetentionMs: Math.round(vars.FILE_RETENTION_DAYS * 86_400_000),
     hookSecret: vars.HOOK_SECRET === undefined ? undefined : new Secret(vars.HOOK_SECRET),
+    /** The public halves of what workers sign with; the API keeps no other. */
+    webhookPublicKeys: vars.WEBHOOK_SIGNING_KEY.map(({ publicKey, keyId }) => ({ publicKey, keyId })),
     providerKeys: {
       encryptionKeys: vars.ENCRYPTION_KEYS,
       references: new KeyReferences({ env, pattern: vars.PROVIDER_KEY_ENV_PATTERN }),
@@ -160,6 +170,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     /** What the operator knows of prices; wins over our own list. */
     prices: vars.PRICES,
     shutdownGraceMs: vars.SHUTDOWN_GRACE_SECONDS * 1000,
+    /** What a scraper of `/metrics` carries. */
+    metricsToken: vars.METRICS_TOKEN === undefined ? undefined : new Secret(vars.METRICS_TOKEN),
   }
 }
 

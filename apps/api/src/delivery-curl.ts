@@ -3,7 +3,7 @@ import type { Delivery } from '@genqueue/jobs'
 
 /** The last attempt as a command: address, headers and body as they were sent. Holds a signature, never a secret. */
 export function deliveryCurl({ id, url: ownUrl, body, attempts, log }: Delivery): string {
-  const attempt = log.at(-1)
+  const attempt = log.findLast(({ signature }) => signature !== undefined)
   const url = attempt?.url ?? ownUrl
   if (attempt?.signature === undefined || url === undefined) {
     throw new ProblemError('not_ready', 'The delivery has not been attempted yet, so nothing was sent', { param: 'id' })

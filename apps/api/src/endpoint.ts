@@ -10,7 +10,7 @@ import { countRequest } from './request-rate.ts'
 import type { ApiContext, Caller, Route } from './route.ts'
 import { securityHeaders } from './security-headers.ts'
 
-export type EndpointDeps = Pick<AppDeps, 'authenticate' | 'log' | 'publicUrl' | 'config' | 'redis' | 'keys'>
+export type EndpointDeps = Pick<AppDeps, 'authenticate' | 'log' | 'metrics' | 'publicUrl' | 'config' | 'redis' | 'keys'>
 
 const NOBODY: Identity = { team: '', scopes: new Set(), actor: '', limits: {}, allowed: [] }
 const SAFE_REQUEST_ID = /^[\w.:-]{1,128}$/
@@ -21,11 +21,13 @@ const SAFE_REQUEST_ID = /^[\w.:-]{1,128}$/
  */
 export function endpoint(
   route: Route,
-  { authenticate, log, publicUrl, config, redis, keys }: EndpointDeps,
+  { authenticate, log, metrics, publicUrl, config, redis, keys }: EndpointDeps,
 ): (c: ApiContext) => Promise<Response> {
   const pattern = `${route.method} ${route.path}`
   // Redaction would walk through every line, and all that stands in these is named below.
   const requestLog = log.child({}, { redact: [] })
+  // The method of the pattern: callers may send any word as theirs.
+  const labels = { route: route.path, method: route.method }
   const base = securityHeaders(publicUrl)
   const { corsOrigins, trustProxyHops } = config
   return async (c) => {
@@ -46,14 +48,18 @@ export function endpoint(
       const problem = problemOf(error)
       code = problem.code
       reply = problemReply(problem, route.errors, caller.requestId)
+      if (problem.status === 429) metrics.count('ratelimit_rejected_total', { limit: problem.code })
       if (problem.status >= 500) log.error({ requestId: caller.requestId, code, err: error }, 'request failed')
     }
+    const durationMs = performance.now() - startedMs
+    metrics.count('http_requests_total', { ...labels, code: String(reply.status) })
+    metrics.observe('http_request_duration_seconds', labels, durationMs / 1000)
     requestLog.info(
       {
         method: c.req.method,
         route: pattern,
         status: reply.status,
-        durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
+        durationMs: Math.round(durationMs * 1000) / 1000,
         requestId: caller.requestId,
         team: caller.team,
         apiKeyId: caller.apiKeyId,

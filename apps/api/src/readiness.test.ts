@@ -20,7 +20,7 @@ test('ready means that Redis and storage answer', async () => {
     200,
     {
       status: 'ready',
-      checks: { process: 'ok', redis: 'ok', redis_policy: 'ok', encryption: 'ok', storage: 'ok' },
+      checks: { process: 'ok', redis: 'ok', redis_policy: 'ok', redis_scripts: 'ok', encryption: 'ok', storage: 'ok' },
       warnings: [],
     },
   ])

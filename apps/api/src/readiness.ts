@@ -1,4 +1,4 @@
-import type { Keys } from '@genqueue/jobs'
+import { checkRedis, type Keys, redisChecks, redisWarnings } from '@genqueue/jobs'
 import type { Storage } from '@genqueue/storage'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
@@ -22,6 +22,8 @@ export type ReadinessDeps = {
   storage: Storage
   log: Logger
   isProduction: boolean
+  /** Nothing is accepted without a replica. */
+  needsReplica?: boolean
   /** Encryption keys that stored secrets need and this process does not have. */
   missingKids?: () => readonly string[]
   closing: AbortSignal
@@ -34,12 +36,12 @@ export type ReadinessDeps = {
  * wrong bucket stops a roll-out; later it is a warning, because taking every process out would stop the jobs too.
  */
 export function createReadiness(deps: ReadinessDeps): Readiness {
-  const { closing, isProduction, log, now = Date.now } = deps
+  const { closing, isProduction, needsReplica, log, now = Date.now } = deps
   let storageProvenOnce = false
   const redis = cached(
     now,
     () => REDIS_CACHE_MS,
-    () => checkRedis(deps),
+    () => checkRedis(deps, { nowMs: now(), timeoutMs: BUDGET_MS }),
   )
   const storageCacheMs = () => (storageProvenOnce ? STORAGE_CACHE_MS : REDIS_CACHE_MS)
   const storage = cached(now, storageCacheMs, async () => {
@@ -54,16 +56,14 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
     return isOk
   })
   return async () => {
-    const [{ state, policy, hasAof }, storageIsOk] = await Promise.all([redis(), storage()])
+    const [health, storageIsOk] = await Promise.all([redis(), storage()])
     const checks = {
       process: closing.aborted ? 'draining' : 'ok',
-      redis: state,
-      redis_policy: policy === undefined || policy === 'noeviction' ? 'ok' : 'evicts_jobs',
+      ...redisChecks(health, { needsReplica }),
       encryption: encryptionState(deps.missingKids?.() ?? []),
       storage: storageIsOk ? 'ok' : 'failing',
     }
-    const warnings: string[] = []
-    if (isProduction && hasAof === false) warnings.push('Redis keeps no append-only file: accepted jobs can be lost')
+    const warnings = redisWarnings(health, { isProduction })
     if (!storageIsOk) warnings.push('The storage does not answer well')
     const { storage: _, ...required } = checks
     const isReady = storageProvenOnce && Object.values(required).every((state) => state === 'ok')
@@ -73,23 +73,6 @@ export function createReadiness(deps: ReadinessDeps): Readiness {
 
 function encryptionState(missingKids: readonly string[]): string {
   return missingKids.length === 0 ? 'ok' : `ENCRYPTION_KEYS lacks ${missingKids.join(', ')}`
-}
-
-async function checkRedis({ redis, keys, now = Date.now }: ReadinessDeps) {
-  try {
-    const [, , info] = await Promise.all([
-      redis.ping(),
-      redis.set(`${keys.prefix}:ready`, now(), 'PX', 60_000),
-      // An operator may forbid INFO; then what it says is not known.
-      redis.info().catch(() => ''),
-    ])
-    const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
-    const aof = field('aof_enabled')
-    return { state: 'ok', policy: field('maxmemory_policy'), hasAof: aof === undefined ? undefined : aof === '1' }
-  } catch (error) {
-    const isReadOnly = error instanceof Error && error.message.startsWith('READONLY')
-    return { state: isReadOnly ? 'read_only' : 'unavailable', policy: undefined, hasAof: undefined }
-  }
 }
 
 /** One look at a time, and its answer for as long as it is fresh. */

@@ -4,14 +4,16 @@ import {
   type JobResource,
   jobError,
   type OutputResource,
-  type TerminalStatus,
   type WebhookEvent,
 } from '@genqueue/contract'
 
-const STATUSES: Readonly<Record<string, TerminalStatus>> = {
+type SampleStatus = 'succeeded' | 'failed' | 'canceled' | 'submitted'
+
+const STATUSES: Readonly<Record<string, SampleStatus>> = {
   completed: 'succeeded',
   failed: 'failed',
   canceled: 'canceled',
+  progress: 'submitted',
 }
 const CONTENT_TYPES: Readonly<Record<JobKind, string>> = {
   video: 'video/mp4',
@@ -31,16 +33,17 @@ export function sampleEvent(
   const id = `evt_${jobId.slice('job_'.length)}`
   const created_at = Math.floor(nowMs / 1000)
   const data = sampleJob(jobId, JobKind.parse(kind), STATUSES[end] ?? 'failed', { timestamp, created_at, publicUrl })
-  return { id, object: 'event', type, created_at, timestamp, data }
+  return { id, object: 'event', type, sequence: 1, created_at, timestamp, data }
 }
 
 function sampleJob(
   id: JobId,
   kind: JobKind,
-  status: TerminalStatus,
+  status: SampleStatus,
   { timestamp, created_at, publicUrl }: { timestamp: string; created_at: number; publicUrl: string },
 ): JobResource {
   const isDone = status === 'succeeded'
+  const isOpen = status === 'submitted'
   const { code, message, retryable } = jobError('provider_failed')
   const output: OutputResource = {
     index: 0,
@@ -53,12 +56,12 @@ function sampleJob(
     id,
     object: 'job',
     status,
-    stage: null,
+    stage: isOpen ? 'poll' : null,
     provider: 'runway',
     operation: 'sample',
     model: 'sample',
     kind,
-    progress: isDone ? 100 : 0,
+    progress: isDone ? 100 : isOpen ? 50 : 0,
     upstream_status: null,
     task_id: null,
     attempts: { submits: 1, polls: 1 },
@@ -66,8 +69,8 @@ function sampleJob(
     cancel_requested: status === 'canceled',
     times: { queued: timestamp, [status]: timestamp },
     created_at,
-    completed_at: created_at,
-    expires_at: created_at,
+    completed_at: isOpen ? null : created_at,
+    expires_at: isOpen ? null : created_at,
     outputs: isDone ? [output] : [],
     cost: null,
     error: status === 'failed' ? { code, message, retryable, provider_code: null, provider_message: null } : null,

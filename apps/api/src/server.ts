@@ -1,4 +1,5 @@
-import { createKeys, Jobs, Outbox, openQueues, readJobSigns } from '@genqueue/jobs'
+import { createKeys, Jobs, keptByReplica, Outbox, openQueues, readJobSigns } from '@genqueue/jobs'
+import { countEnded, createMetrics, watchRedis } from '@genqueue/metrics'
 import { openStorage } from '@genqueue/storage'
 import type { Logger } from 'pino'
 import { openAccounts } from './accounts.ts'
@@ -16,6 +17,9 @@ import { createReadiness } from './readiness.ts'
 import { createRedis } from './redis.ts'
 import { EndWaits } from './wait-for-end.ts'
 
+/** Within what commands are given: see `createRedis`. */
+const REPLICA_TIMEOUT_MS = 100
+
 /** `adminUrl` is where the routes of administrators are; the same as `url` unless they have a port of their own. */
 export type RunningApi = { url: string; adminUrl: string; close(): Promise<void> }
 
@@ -29,6 +33,8 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   const storage = openStorage(config.storageUrl, config.s3)
   const redis = createRedis(config.redisUrl)
   watch(redis, log)
+  const metrics = createMetrics('api')
+  watchRedis(metrics, redis)
   await redis.connect().catch(() => undefined)
   const queues = openQueues(redis, keys)
   const files = new StoredFiles({ redis, prefix: keys.prefix })
@@ -50,7 +56,14 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   })
   const stopKeepingKeys = providerKeys.keepInOrder()
   const publicUrl = config.publicUrl ?? `http://localhost:${listener.port}`
-  const jobs = new Jobs({ redis, queues, keys, publicUrl })
+  const jobs = new Jobs({
+    redis,
+    queues,
+    keys,
+    publicUrl,
+    onEnded: (ended) => countEnded(metrics, ended),
+    ...(config.isReplicated && { durability: keptByReplica({ redis, keys, timeoutMs: REPLICA_TIMEOUT_MS }) }),
+  })
   const watches = new JobWatches({
     get: (id) => jobs.get(id),
     signs: (ids) => readJobSigns({ redis, keys }, ids),
@@ -62,8 +75,9 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
     onEnd: (id) => watches.heard(id),
   })
   ended.start()
+  const onRefused = (reason: string) => metrics.count('ssrf_blocked_total', { stage: 'caller_url', reason })
   const deps: AppDeps = {
-    config,
+    config: { ...config, egress: { ...config.egress, onRefused } },
     publicUrl,
     jobs,
     files,
@@ -81,9 +95,11 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
       storage,
       log,
       isProduction: config.isProduction,
+      needsReplica: config.isReplicated,
       missingKids: providerKeys.missingKids,
       closing: closing.signal,
     }),
+    metrics,
     log,
     closing: closing.signal,
   }

@@ -26,6 +26,7 @@ describe('the environment of a worker', () => {
     ['STORAGE_URL', undefined],
     ['WEBHOOK_SECRET', undefined],
     ['WEBHOOK_SECRET', 'whsec_short'],
+    ['WEBHOOK_SIGNING_KEY', 'whsk_c2hvcnQ='],
     ['RUNWAY_API_KEY', 'key_a,,key_b'],
     ['RUNWAY_API_KEY', 'key_a@-1'],
     ['RUNWAY_API_KEY', 'key_a@much'],
@@ -47,7 +48,7 @@ describe('the environment of a worker', () => {
     const message = faultOf({ [name]: value })
     expect(message).toContain('The worker cannot start')
     expect(message).toMatch(new RegExp(`^ {2}${name}: \\S`, 'm'))
-    if (name.endsWith('_API_KEY') || name === 'WEBHOOK_SECRET') expect(message).not.toContain(value ?? '-')
+    if (name.endsWith('_API_KEY') || name.startsWith('WEBHOOK_')) expect(message).not.toContain(value ?? '-')
   })
 
   test('names every variable at fault at once', () => {

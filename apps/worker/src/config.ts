@@ -7,7 +7,7 @@ import {
   KeyReferences,
   type KeySources,
 } from '@genqueue/accounts'
-import { Secret, webhookKey } from '@genqueue/contract'
+import { Secret, WebhookSigningKeys, webhookKey } from '@genqueue/contract'
 import { parseCidrs } from '@genqueue/egress'
 import { z } from 'zod'
 
@@ -41,12 +41,14 @@ const Env = z.object({
     .string()
     .regex(/^\{[\w-]{1,32}\}$/, 'must be a Redis hash tag such as {gq}')
     .default('{gq}'),
+  DURABILITY: z.enum(['local', 'replicated']).default('local'),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).default('http://localhost:8080'),
   STORAGE_URL: z.url({ protocol: /^(s3|file)$/, error: 'must be s3://bucket/prefix or file:///folder' }),
   S3_ENDPOINT: z.url().optional(),
   S3_FORCE_PATH_STYLE: z.stringbool().optional(),
   AWS_REGION: z.string().optional(),
   WEBHOOK_SECRET: WebhookSecrets,
+  WEBHOOK_SIGNING_KEY: WebhookSigningKeys.default([]),
   HOOK_SECRET: z
     .string()
     .regex(/^[\x21-\x7e]{24,256}$/, 'must be 24 to 256 visible ASCII characters')
@@ -84,6 +86,11 @@ const Env = z.object({
   SPEED: z.coerce.number().min(1).max(10_000).default(1),
   HEALTH_PORT: z.coerce.number().int().min(0).max(65_535).default(8081),
   HEALTH_HOST: z.string().default('127.0.0.1'),
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
+    .transform((token) => new Secret(token))
+    .optional(),
 })
 
 /** What a worker is told; durations in milliseconds. `SPEED` divides every planned wait: for demos and tests only. */

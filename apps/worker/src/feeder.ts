@@ -13,14 +13,17 @@ export type FeederDeps = {
   queue: QueueName
   turns: Turns
   keyRing: Pick<KeyRing, 'capacity'>
+  /** How many more jobs from the lines this process could begin now. */
+  room: () => number
   /** Divides planned waits; 1 outside of demos and tests. */
   speed: number
   log: Log
 }
 
 /**
- * Gives the jobs that wait in the lanes of one queue their turns: as many as workers need to have at hand, and no more
- * than the provider keys take now. Any number of processes may do so at once. Holds nothing.
+ * Gives the jobs that wait in the lanes of one queue their turns: no more than the provider keys take now, and no more
+ * than this process has room for, lest whoever comes next stand behind creates of those who wait. Any number of
+ * processes may do so at once. Holds nothing.
  */
 export class Feeder {
   readonly #deps: FeederDeps
@@ -67,13 +70,17 @@ export class Feeder {
 
   /** True when there is more to give at once. */
   async #feed(): Promise<boolean> {
-    const { queue, turns, keyRing } = this.#deps
-    const fed = await Promise.all(
+    const { queue, turns, keyRing, room } = this.#deps
+    const lanes = await Promise.all(
       (await turns.lanes(queue)).map(async (lane) => {
-        const { free } = await keyRing.capacity(lane, laneModel(lane))
-        return turns.feed(queue, lane, free)
+        const { free = Number.POSITIVE_INFINITY } = await keyRing.capacity(lane, laneModel(lane))
+        return { lane, free }
       }),
     )
+    const left = room()
+    const share = left > 0 ? Math.max(1, Math.floor(left / lanes.filter(({ free }) => free > 0).length)) : 0
+    // Without room, too: messages that were lost are sent again.
+    const fed = await Promise.all(lanes.map(({ lane, free }) => turns.feed(queue, lane, { room: share, free })))
     return fed.some(({ hasMore }) => hasMore)
   }
 

@@ -19,6 +19,8 @@ export function openEndpointBook(config: WorkerConfig, { redis, prefix }: { redi
       if (target.kind === 'open') return { url: target.url, keys: target.keys }
       throw new Error(`The secrets of a webhook endpoint do not open: ${target.reason}`)
     },
+    /** Whether any endpoint of the team asked for progress. */
+    wantsProgress: (team: string) => book.wantsProgress(team),
     start: () => changes.start(),
     close: () => changes.close(),
   }

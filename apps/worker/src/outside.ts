@@ -48,7 +48,8 @@ export function openOutside(config: WorkerConfig, seams: Seams, meter: Meter) {
   const publicUrl = config.PUBLIC_URL.replace(/\/+$/, '')
   const providers: Readonly<Record<ProviderName, (settings: VendorSettings) => Provider>> = {
     runway: lastMade((settings) =>
-      (seams.provider ?? identity)(createRunwayProvider({
+      (seams.provider ?? identity)(
+        createRunwayProvider({
           ...calls,
           ...settings,
           guardedDispatcher: uploads,
@@ -80,6 +81,7 @@ export function openOutside(config: WorkerConfig, seams: Seams, meter: Meter) {
         agent: webhooks,
         policy: policies.webhooks,
         timeoutMs: config.WEBHOOK_TIMEOUT_MS,
+        signingKeys: config.WEBHOOK_SIGNING_KEY,
       }),
     ),
     async close() {

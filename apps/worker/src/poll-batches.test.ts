@@ -8,6 +8,7 @@ const tasks = fc.array(
     (parts): LeasedTask => ({
       ...parts,
       id: 'job_1',
+      team: 'default',
       lease: '1',
       taskId: 'task-1',
       submittedAtMs: 0,

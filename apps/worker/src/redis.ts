@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis'
 
+const SILENCE_MS = 15_000
+
 /**
  * The worker's connection: patient, because work that is under way waits for Redis to return. BullMQ demands that
  * commands are retried without end.
@@ -8,6 +10,8 @@ export function connectRedis(url: string): Redis {
   return new Redis(url, {
     maxRetriesPerRequest: null,
     connectTimeout: 2_000,
+    // A server that hangs may have been replaced. BullMQ's own connections are silent for ten seconds at most.
+    socketTimeout: SILENCE_MS,
     // How often a Redis that loads its file is asked whether it is done.
     maxLoadingRetryTime: 100,
     retryStrategy: (times) => Math.min(250, 20 * times),

@@ -2,9 +2,16 @@
 export class Semaphore {
   #free: number
   readonly #waiting: (() => void)[] = []
+  readonly #onFree: () => void
 
-  constructor(permits: number) {
+  /** `onFree` hears of every permit that comes back and that nobody waits for. */
+  constructor(permits: number, onFree: () => void = () => {}) {
     this.#free = permits
+    this.#onFree = onFree
+  }
+
+  get free(): number {
+    return this.#free
   }
 
   /** Runs `work` while holding a permit. */
@@ -16,7 +23,10 @@ export class Semaphore {
     } finally {
       const next = this.#waiting.shift()
       if (next) next()
-      else this.#free += 1
+      else {
+        this.#free += 1
+        this.#onFree()
+      }
     }
   }
 }

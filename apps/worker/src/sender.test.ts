@@ -61,6 +61,22 @@ test('senders that share an outbox send everything once', async () => {
   expect(await sending.redis.exists(sending.keys.destinations, sending.keys.suspects)).toBe(0)
 })
 
+test('news of progress is tried three times, and the end of a job ten times', async () => {
+  const jobs = await Promise.all([sending.endJob('https://a.example/1'), sending.endJob('https://b.example/2')])
+  const [progress = '', end = ''] = jobs.map((id) => `msg_${id.slice(4)}`)
+  await sending.redis.hset(sending.keys.delivery(progress), 'type', 'video.progress')
+  const attempts = new Map<string, number>()
+  const send = async ({ id, attempt }: WebhookCall): Promise<WebhookAnswer> => {
+    attempts.set(id, attempt)
+    return { kind: 'answered', status: 404, text: '' }
+  }
+  const sender = sending.sender({ send, speed: 1e9 })
+  sender.start()
+  await expect.poll(() => [attempts.get(progress), attempts.get(end)], { timeout: 5_000 }).toEqual([3, 10])
+  await sender.stop()
+  expect(await sending.outbox.get(progress)).toMatchObject({ status: 'exhausted', attempts: 3 })
+})
+
 test('an endpoint that is disabled gets nothing: what waits for it is held; what waited for a deleted one has ended', async () => {
   const [kept, dropped] = await Promise.all([
     sending.endJob('https://a.example/1'),

@@ -15,6 +15,7 @@ const AFTER_FAILURE_MS = 1_000
 const LEASE_MARGIN_MS = 2_000
 /** Of all sockets, those kept for receivers that took the last webhook. */
 const PROVEN_SHARE = 1 / 8
+const MAX_PROGRESS_ATTEMPTS = 3
 
 /** What a sender needs of the outbox. */
 export type Leases = Pick<Outbox, 'lease' | 'record'>
@@ -132,7 +133,7 @@ export class Sender {
     const attempt = delivery.attempts + 1
     const timestampSeconds = Math.floor(startedAtMs / 1000)
     const answer = await send({ id, url, keys, body, attempt, timestampSeconds })
-    const { what, next } = planNext(answer, delivery.step + 1, random())
+    const { what, next } = planNext(answer, delivery.step + 1, random(), maxAttempts(delivery))
     const retryInMs = next.status === 'pending' ? next.retryInMs / speed : undefined
     const entry: DeliveryAttempt = {
       atMs: startedAtMs,
@@ -215,6 +216,11 @@ export class Sender {
 async function apart(beganAtMs: number): Promise<void> {
   const leftMs = beganAtMs + BATCH_MS - performance.now()
   if (leftMs > 0) await new Promise((resolve) => setTimeout(resolve, leftMs))
+}
+
+/** News of progress is soon old. */
+function maxAttempts({ type }: LeasedDelivery): number | undefined {
+  return type.endsWith('.progress') ? MAX_PROGRESS_ATTEMPTS : undefined
 }
 
 /** What becomes of a delivery whose destination is not to be called. */

@@ -21,6 +21,8 @@ export type LookDeps = {
   meter?: Meter
   now: () => number
   random: () => number
+  /** Told of each sight of a task that goes on; never rejects. */
+  onSeen?: (task: LeasedTask, learned: Partial<Looks>) => Promise<void>
 }
 
 /** Writes down when a task is looked at again, and what is known of it by now. */
@@ -46,6 +48,7 @@ export async function settleLook(
     const isKeys = outcome.kind === 'error' && (outcome.reason === 'auth' || outcome.reason === 'rate_limited')
     const blame = provider.pollMany && isKeys ? { pollErrors: task.pollErrors } : {}
     note(task, decision.delayMs, { ...decision.learned, ...blame }, decision.estimatedCost)
+    if (outcome.kind === 'waiting') await deps.onSeen?.(task, decision.learned)
     return
   }
   const stopped =

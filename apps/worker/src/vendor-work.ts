@@ -24,12 +24,16 @@ import { type PollPace, RUNWARE_PACE, RUNWAY_PACE } from './pace.ts'
 import { Poller } from './poller.ts'
 import { prepareBody } from './prepare-body.ts'
 import { Semaphore } from './semaphore.ts'
+import type { LookDeps } from './settle-look.ts'
 import { copy } from './stages/copy.ts'
 import type { StageOutcome } from './stages/outcome.ts'
 import { submit } from './stages/submit.ts'
 import { submitAndCopy } from './stages/submit-and-copy.ts'
 import { UploadedInputs } from './uploaded-inputs.ts'
 import { vendorSettings } from './vendor-settings.ts'
+
+/** Of the creates that a worker may have on the wire, the share that is kept free of those who wait in line. */
+const SPARE = 1 / 4
 
 const PACES: Readonly<Record<ProviderName, PollPace>> = { runway: RUNWAY_PACE, runware: RUNWARE_PACE }
 
@@ -62,6 +66,8 @@ export type VendorWorkDeps = {
   handBack: AbortSignal
   log: Log
   meter: Meter
+  /** Told of each sight of a task that goes on; never rejects. */
+  onSeen: NonNullable<LookDeps['onSeen']>
 }
 
 /** Puts together what is done with each of the vendors; starts nothing. */
@@ -70,7 +76,7 @@ export function vendorWork(deps: VendorWorkDeps): VendorWork[] {
 }
 
 function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
-  const { config, redis, keys, jobs, submissions, turns, outside, book, handBack, log, meter } = deps
+  const { config, redis, keys, jobs, submissions, turns, outside, book, handBack, log, meter, onSeen } = deps
   const ambient = { log, meter, now: Date.now, random: Math.random, speed: config.SPEED }
   const settings = () => vendorSettings(name, book, config)
   const provider = () => outside.provider(name, settings())
@@ -113,8 +119,6 @@ function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
     waitTimeoutMs: config.WAIT_TIMEOUT_MS,
     handBack,
   }
-  const sockets = new Semaphore(config.SUBMIT_CONCURRENCY)
-  const waitSockets = new Semaphore(config.WAIT_CONCURRENCY)
   const copyDeps = {
     ...ambient,
     jobs,
@@ -125,17 +129,24 @@ function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
     deadlineMs: config.COPY_DEADLINE_MS,
   }
   const copyJob = (job: JobRecord) => copy(job, { ...copyDeps, ...current }, handBack)
-  const feederOf = (queue: QueueName) => [queue, new Feeder({ ...ambient, queue, turns, keyRing })] as const
+  const lineOf = (queue: QueueName, concurrency: number) => {
+    const spare = Math.floor(concurrency * SPARE)
+    const sockets = new Semaphore(concurrency, () => feeder.wake())
+    const feeder = new Feeder({ ...ambient, queue, turns, keyRing, room: () => sockets.free - spare })
+    return { sockets, feeder: [queue, feeder] as const }
+  }
+  const submits = lineOf(`submit-${name}`, config.SUBMIT_CONCURRENCY)
+  const waits = lineOf(`wait-${name}`, config.WAIT_CONCURRENCY)
   return {
     name,
     keyRing,
     limitsWatch,
-    feeders: new Map([feederOf(`submit-${name}`), feederOf(`wait-${name}`)]),
-    submit: (job) => submit(job, { ...submitDeps, ...current, sockets }),
+    feeders: new Map([submits.feeder, waits.feeder]),
+    submit: (job) => submit(job, { ...submitDeps, ...current, sockets: submits.sockets }),
     submitAndCopy: (job) =>
       submitAndCopy(job, {
         jobs,
-        submit: (it) => submit(it, { ...submitDeps, ...current, sockets: waitSockets }),
+        submit: (it) => submit(it, { ...submitDeps, ...current, sockets: waits.sockets }),
         copy: copyJob,
       }),
     copy: copyJob,
@@ -148,6 +159,7 @@ function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
       ...ambient,
       schedule: new PollSchedule({ redis, keys, provider: name }),
       jobs,
+      onSeen,
       get provider() {
         return provider()
       },

@@ -1,4 +1,4 @@
-import { signWebhook } from '@genqueue/contract'
+import { signWebhook, type WebhookSigningKey } from '@genqueue/contract'
 import { EgressError, type EgressPolicy, guardedRequest } from '@genqueue/egress'
 import { parseRetryAfter } from '@genqueue/providers'
 import type { Agent } from 'undici'
@@ -14,10 +14,13 @@ export function createWebhookSender(deps: {
   agent: Agent
   policy: EgressPolicy
   timeoutMs: number
+  /** The service's own keys: a `v1a` signature of each stands behind those of the receiver's secrets. */
+  signingKeys?: readonly WebhookSigningKey[]
 }): (call: WebhookCall) => Promise<WebhookAnswer> {
-  const { agent, policy, timeoutMs } = deps
+  const { agent, policy, timeoutMs, signingKeys = [] } = deps
+  const ed25519Keys = signingKeys.map(({ key }) => key)
   return async ({ id, url, keys, body, attempt, timestampSeconds }) => {
-    const signed = signWebhook({ id, timestampSeconds, body, keys })
+    const signed = signWebhook({ id, timestampSeconds, body, keys, ed25519Keys })
     const signature = signed['webhook-signature']
     try {
       const response = await guardedRequest({

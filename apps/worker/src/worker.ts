@@ -1,9 +1,12 @@
-import { AuditLog, type ProviderBook } from '@genqueue/accounts'
+import { AuditLog } from '@genqueue/accounts'
 import {
   createKeys,
+  JobCensus,
   type JobRecord,
   Jobs,
+  KeyRests,
   type Keys,
+  keptByReplica,
   LateCosts,
   openQueues,
   type QueueName,
@@ -12,7 +15,9 @@ import {
   Submissions,
   Turns,
 } from '@genqueue/jobs'
+import { countEnded, createMetrics, watchRedis } from '@genqueue/metrics'
 import type { Redis } from 'ioredis'
+import { CensusTaker } from './census-taker.ts'
 import type { WorkerConfig } from './config.ts'
 import { destinationOf } from './destination-of.ts'
 import type { Feeder } from './feeder.ts'
@@ -21,7 +26,9 @@ import { openEndpointBook } from './open-endpoint-book.ts'
 import { openOutbox } from './open-outbox.ts'
 import { openProviderBook } from './open-provider-book.ts'
 import { openOutside, type Seams } from './outside.ts'
-import { type Readiness, serveProbes } from './probes.ts'
+import { serveProbes } from './probes.ts'
+import { progressTeller } from './progress-teller.ts'
+import { createReadiness } from './readiness.ts'
 import { connectRedis } from './redis.ts'
 import { createStageRunner, type StageRun } from './run-stage.ts'
 import { Sender } from './sender.ts'
@@ -29,6 +36,11 @@ import { done, type StageOutcome } from './stages/outcome.ts'
 import { settleLateCosts } from './stages/settle-late.ts'
 import { tidyInputs } from './stages/tidy.ts'
 import { type VendorWork, vendorWork } from './vendor-work.ts'
+
+const REPLICA_TIMEOUT_MS = 1_000
+
+/** A job tells its progress at most so often. */
+const PROGRESS_EVERY_MS = 10_000
 
 export type RunningWorker = {
   healthUrl: string
@@ -41,8 +53,10 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
   const keys = createKeys(config.KEY_PREFIX)
   const redis = connectRedis(config.REDIS_URL)
   redis.on('error', (error) => log.warn({ err: error }, 'redis connection'))
+  const metrics = createMetrics('worker')
+  watchRedis(metrics, redis)
   const queues = openQueues(redis, keys)
-  const outside = openOutside(config, seams)
+  const outside = openOutside(config, seams, metrics)
   const providerBook = openProviderBook(config, { redis, prefix: keys.prefix, log })
   const endpointBook = openEndpointBook(config, { redis, prefix: keys.prefix })
   const { book } = providerBook
@@ -56,10 +70,29 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
   const feeders = new Map<QueueName, Feeder>()
   const onRoom = (queue: QueueName) => feeders.get(queue)?.wake()
   const onNews = () => sender.wake()
-  const jobs = new Jobs({ redis, queues, keys, publicUrl: config.PUBLIC_URL, reconcileAfter, onRoom, onNews })
-  const submissions = new Submissions({ redis, keys, reconcileAfter, onRoom })
+  const jobs = new Jobs({
+    redis,
+    queues,
+    keys,
+    publicUrl: config.PUBLIC_URL,
+    reconcileAfter,
+    onRoom,
+    onNews,
+    onEnded: (ended) => countEnded(metrics, ended),
+  })
+  const isReplicated = config.DURABILITY === 'replicated'
+  // Who waits for a replica holds up all others on its connection.
+  const intents = isReplicated ? connectRedis(config.REDIS_URL) : redis
+  if (isReplicated) intents.on('error', (error) => log.warn({ err: error }, 'redis connection'))
+  const submissions = new Submissions({
+    redis: intents,
+    keys,
+    reconcileAfter,
+    onRoom,
+    ...(isReplicated && { durability: keptByReplica({ redis: intents, keys, timeoutMs: REPLICA_TIMEOUT_MS }) }),
+  })
   const turns = new Turns({ redis, keys, queues, reconcileAfter, now: Date.now })
-  const ambient = { log, now: Date.now, random: Math.random, speed: config.SPEED }
+  const ambient = { log, meter: metrics, now: Date.now, random: Math.random, speed: config.SPEED }
   const handBack = new AbortController()
   const vendors = vendorWork({
     config,
@@ -72,6 +105,13 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
     book,
     handBack: handBack.signal,
     log,
+    meter: metrics,
+    onSeen: progressTeller({
+      ...ambient,
+      jobs,
+      isAskedBy: endpointBook.wantsProgress,
+      everyMs: PROGRESS_EVERY_MS / config.SPEED,
+    }),
   })
   for (const vendor of vendors) for (const [queue, feeder] of vendor.feeders) feeders.set(queue, feeder)
 
@@ -111,6 +151,9 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
     const tidied = await tidyInputs({ jobs, storage, log, ended: inputsToDelete(redis, keys) })
     const asked = await settleLateCosts({ ...ambient, jobs, lateCosts: new LateCosts({ redis, keys }), look })
     log.debug({ ...report, tidied, asked }, 'reconciled')
+    metrics.count('reconcile_looks_total', {}, report.woken)
+    metrics.count('reconcile_repairs_total', { kind: 'job_lost' }, report.lost)
+    metrics.count('reconcile_repairs_total', { kind: 'slot_freed' }, report.freed)
     return done('reconciled')
   }
   const runnerDeps = {
@@ -131,20 +174,50 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
   const pollers = vendors.map(({ poller }) => poller)
 
   let isDraining = false
-  const probes = await serveProbes({ host: config.HEALTH_HOST, port: config.HEALTH_PORT }, () =>
-    readiness(redis, isDraining, vendors, book),
+  const readiness = createReadiness({
+    redis,
+    keys,
+    book,
+    keyCount: () => keyCount(vendors),
+    isDraining: () => isDraining,
+    isProduction: config.NODE_ENV === 'production',
+    needsReplica: isReplicated,
+    now: Date.now,
+  })
+  const probes = await serveProbes(
+    {
+      host: config.HEALTH_HOST,
+      port: config.HEALTH_PORT,
+      metrics: { render: metrics.render, token: config.METRICS_TOKEN },
+    },
+    readiness,
   )
+  const rests = new KeyRests({ redis, keys })
+  const censusTaker = new CensusTaker({
+    ...ambient,
+    redis,
+    keys,
+    census: new JobCensus({ redis, keys }),
+    book,
+    rests,
+    metrics,
+  })
   await providerBook.start()
   endpointBook.start()
   await queues.scheduleReconcile(config.RECONCILE_INTERVAL_MS)
+  const keepTicking = setInterval(() => {
+    const lost = queues.scheduleReconcile(config.RECONCILE_INTERVAL_MS, { onlyIfLost: true })
+    lost.catch((err) => log.warn({ err }, 'reconcile is not scheduled'))
+  }, 5 * config.RECONCILE_INTERVAL_MS)
   // `run` resolves when the runner is closed; its errors come by the `error` event.
   for (const runner of runners) runner.run().catch((error) => log.error({ err: error }, 'runner ended'))
   for (const { limitsWatch } of vendors) limitsWatch.start()
-  for (const each of [...pollers, ...feeders.values(), sender]) each.start()
+  for (const each of [...pollers, ...feeders.values(), sender, censusTaker]) each.start()
   log.info({ providerKeys: keyCount(vendors), speed: config.SPEED, health: probes.url }, 'worker takes jobs')
 
   const stop = async () => {
     isDraining = true
+    clearInterval(keepTicking)
     log.info({}, 'worker drains')
     const grace = setTimeout(() => handBack.abort(new Error('the grace period is over')), config.SHUTDOWN_GRACE_MS)
     await Promise.all([
@@ -155,9 +228,10 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
     await sender.stop()
     endpointBook.close()
     clearTimeout(grace)
-    await Promise.all(vendors.map(({ limitsWatch }) => limitsWatch.stop()))
+    await Promise.all([censusTaker.stop(), ...vendors.map(({ limitsWatch }) => limitsWatch.stop())])
     await providerBook.close()
     await Promise.all([probes.close(), queues.close(), outside.close()])
+    if (isReplicated) await intents.quit().catch(() => intents.disconnect())
     await redis.quit().catch(() => redis.disconnect())
     log.info({}, 'worker stopped')
   }
@@ -180,29 +254,6 @@ function inputsToDelete(redis: Redis, keys: Keys) {
     next: (limit: number) => redis.zrange(keys.cleanup, 0, String(limit - 1)),
     async forget(id: string) {
       await redis.zrem(keys.cleanup, id)
-    },
-  }
-}
-
-async function readiness(
-  redis: Redis,
-  isDraining: boolean,
-  vendors: readonly VendorWork[],
-  book: ProviderBook,
-): Promise<Readiness> {
-  const answered = await Promise.race([
-    redis.ping().then(() => true),
-    new Promise<boolean>((resolve) => setTimeout(resolve, 1_000, false).unref()),
-  ]).catch(() => false)
-  // A worker of a rollout that cannot open what the others store must not replace them.
-  const isLocked = book.faults().some(({ reason }) => reason === 'encryption_key_missing')
-  return {
-    ready: answered && !isDraining && !isLocked,
-    checks: {
-      redis: answered ? 'ok' : 'unavailable',
-      draining: String(isDraining),
-      provider_keys: String(keyCount(vendors)),
-      ...(isLocked && { encryption_keys: 'missing' }),
     },
   }
 }

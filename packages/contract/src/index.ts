@@ -66,6 +66,7 @@ export { Secret } from './secret.ts'
 export { CreateTeamRequest, PatchTeamRequest, PutTeamRequest, Team, TeamId, TeamList } from './team.ts'
 export { UsageGroup, UsageQuery, UsageReport, UsageRow } from './usage.ts'
 export { CreateVideoRequest, DeletedVideo, Video, VideoList } from './video.ts'
+export { type WebhookSigningKey, WebhookSigningKeys } from './webhook-ed25519.ts'
 export {
   CreateWebhookEndpointRequest,
   DeletedWebhookEndpoint,
@@ -80,10 +81,11 @@ export {
   WebhookEventTypeList,
 } from './webhook-endpoint.ts'
 export { WebhookEvent } from './webhook-event.ts'
+export { WebhookPublicKeyList } from './webhook-public-key.ts'
 export { signWebhook, verifyWebhook, WebhookSignatureError, webhookKey } from './webhook-signature.ts'
 export {
   subscribedTypes,
-  WEBHOOK_EVENT_TYPES,
   WEBHOOK_SUBSCRIPTIONS,
+  WebhookEventType,
   WebhookSubscriptions,
 } from './webhook-subscription.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { WEBHOOK_EVENT_TYPES, WebhookSubscriptions } from './webhook-subscription.ts'
+import { WebhookEventType, WebhookSubscriptions } from './webhook-subscription.ts'
 
 export const WebhookEndpointId = z.string().regex(/^we_[0-9A-HJKMNP-TV-Z]{26}$/)
 
@@ -31,7 +31,7 @@ export const RotateWebhookSecretRequest = z.strictObject({
 })
 export type RotateWebhookSecretRequest = z.infer<typeof RotateWebhookSecretRequest>
 
-export const TestWebhookEndpointRequest = z.strictObject({ event_type: z.enum(WEBHOOK_EVENT_TYPES) })
+export const TestWebhookEndpointRequest = z.strictObject({ event_type: WebhookEventType })
 export type TestWebhookEndpointRequest = z.infer<typeof TestWebhookEndpointRequest>
 
 /** The shape of the openai SDK, with what we know beyond it. */

@@ -22,6 +22,11 @@ test.each([
       'video.canceled',
     ],
   ],
+  [
+    ['video.progress', 'video.*'],
+    ['video.progress', 'video.completed', 'video.failed', 'video.canceled'],
+  ],
+  [['job.progress'], ['video.progress', 'image.progress', 'audio.progress', 'text.progress', 'model3d.progress']],
 ])('%j covers these types, each once', (subscriptions, types) => {
   expect(subscribedTypes(subscriptions)).toEqual(types)
 })
@@ -29,7 +34,7 @@ test.each([
 test('every event type and every name for several may be subscribed to, and nothing else', () => {
   expect(WEBHOOK_SUBSCRIPTIONS).toEqual(expect.arrayContaining([...WEBHOOK_EVENT_TYPES]))
   expect(WebhookSubscriptions.parse(WEBHOOK_SUBSCRIPTIONS)).toHaveLength(WEBHOOK_SUBSCRIPTIONS.length)
-  for (const bad of ['video', 'video.', '*.failed', 'job.progress', 'batch.completed', 'constructor', '']) {
+  for (const bad of ['video', 'video.', '*.failed', 'job.running', 'batch.completed', 'constructor', '']) {
     expect(WebhookSubscriptions.safeParse([bad]).success, bad).toBe(false)
   }
 })

@@ -5,12 +5,14 @@ import { newJobId } from './job-id.ts'
 import type { JobsDeps } from './jobs-deps.ts'
 import { holdArgs, type JobLimits, type Refusal, refusalOf } from './limits.ts'
 import { lineScore, placeArgs, RESEND_MS, turnKey, windowOf } from './place.ts'
+import { askedProgress } from './progress-news.ts'
 import { submitQueue } from './queues.ts'
 import { encodeFields, type JobRecord, type JobRequest, type RecordIn } from './record.ts'
 import { loadScript } from './script.ts'
 
 const accept = loadScript('accept')
 const DAY_MS = 86_400_000
+const UNKEPT = { kind: 'unkept', isWritten: true } as const
 
 export type NewJob = {
   /** Chosen by the caller when inputs were stored under it before the job was accepted. */
@@ -42,13 +44,16 @@ export type AcceptOutcome =
   | { kind: 'conflict'; id: JobId }
   /** A limit of the caller's team or key stands against it; nothing was written. */
   | { kind: 'limited'; refusal: Refusal }
+  /** It may be lost with this Redis. What was written is not taken back: the job may run. */
+  | { kind: 'unkept'; isWritten: boolean }
 
 /**
  * Durable when it resolves. One job per idempotency key, however many requests race. The job stands in the line of its
  * team; its message is sent when it has its turn, which it has at once where nobody waits.
  */
 export async function acceptJob(job: NewJob, deps: Required<JobsDeps>): Promise<AcceptOutcome> {
-  const { redis, queues, keys, now, reconcileAfter } = deps
+  const { redis, queues, keys, now, reconcileAfter, durability } = deps
+  if (!(await durability.isLikely())) return { kind: 'unkept', isWritten: false }
   const nowMs = now()
   const id = job.id ?? newJobId(nowMs)
   const { idempotency, team, request, apiKeyId, limits = {}, creditUsd = DEFAULT_CREDIT_USD, ...rest } = job
@@ -95,15 +100,19 @@ export async function acceptJob(job: NewJob, deps: Required<JobsDeps>): Promise<
       'deadlines',
       `${request.deadlines.throttledMs},${request.deadlines.runningMs}`,
       ...(request.results === undefined ? [] : ['results', request.results]),
+      ...askedProgress(record),
       ...encodeFields(parts),
     ],
   )
   const reply = value as ['created', JobId, 'fed' | 'lined' | 'asleep', number?, number?] | Refused // accept.lua returns nothing else
   if (reply[0] === 'limited') return { kind: reply[0], refusal: refusalOf([reply[1], reply[2]], limits, nowMs) }
-  if (reply[0] !== 'created') return { kind: reply[0], id: reply[1] }
+  if (reply[0] === 'conflict') return { kind: reply[0], id: reply[1] }
+  const isKept = durability.isKept()
+  if (reply[0] === 'replayed') return (await isKept) ? { kind: reply[0], id: reply[1] } : UNKEPT
   const [, , place, fence = 0, turn] = reply
+  const hasTurn = place === 'fed' && turn !== undefined
   if (place === 'asleep') await queues.send(queue, id, turnKey(id, fence), { delayMs })
-  if (place !== 'fed' || turn === undefined) return { kind: 'created', job: record }
-  await queues.send(queue, id, turnKey(id, fence), { priority: turn })
-  return { kind: 'created', job: { ...record, fence, turn } }
+  if (hasTurn) await queues.send(queue, id, turnKey(id, fence), { priority: turn })
+  if (!(await isKept)) return UNKEPT
+  return { kind: 'created', job: hasTurn ? { ...record, fence, turn } : record }
 }

@@ -16,7 +16,7 @@ const MAX_DESTINATIONS = 500
 /** Of the jobs that wait longest, those whose wish not to be early is read. */
 const MAX_HEADS = 5
 
-export type OpenStatus = Exclude<JobStatus, 'succeeded' | 'failed' | 'canceled'>
+type OpenStatus = Exclude<JobStatus, 'succeeded' | 'failed' | 'canceled'>
 const OPEN = JOB_STATUSES.filter((status): status is OpenStatus => LIFECYCLE[status].stage !== null)
 
 type Standing = { id: string; status: OpenStatus; sinceMs: number }
@@ -112,7 +112,12 @@ export class JobCensus {
       lines.push(sum)
     }
     // Ids begin with the time of their intake.
-    const waits = await Promise.all(heads.sort().slice(0, MAX_HEADS).map((id) => this.#waitMs(id, nowMs)))
+    const waits = await Promise.all(
+      heads
+        .sort()
+        .slice(0, MAX_HEADS)
+        .map((id) => this.#waitMs(id, nowMs)),
+    )
     return { lines, oldestWaitMs: Math.max(0, ...waits) }
   }
 

@@ -28,7 +28,7 @@ export type DeliveryStatus = z.infer<typeof DeliveryStatus>
 
 /** Telling one receiver about one event; id and body are the same on every attempt. */
 export const Delivery = z.object({
-  /** `msg_` and the ULID of the job; for an endpoint followed by `_` and the ULID of the endpoint. */
+  /** `msg_` and the ULID of the job; for an endpoint followed by `_` and the ULID of the endpoint, for progress by `_p` and the sequence before that. */
   id: z.string(),
   jobId: z.string(),
   team: z.string(),

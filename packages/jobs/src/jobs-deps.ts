@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import type { Durability } from './durability.ts'
 import type { Keys } from './keys.ts'
 import type { QueueName, Queues } from './queues.ts'
 import type { EndedRecord } from './settlement.ts'
@@ -20,5 +21,7 @@ export type JobsDeps = {
   onNews?: () => void
   /** Told of every job that this process has ended. */
   onEnded?: (ended: EndedRecord) => void
+  /** What a job must survive before it counts as accepted; `LOCAL` unless given. */
+  durability?: Durability
   now?: () => number
 }

@@ -1,10 +1,13 @@
 import { type Cost, isTerminal, type JobError, type JobId, type JobStatus, type Output } from '@genqueue/contract'
 import { type AcceptOutcome, acceptJob, type NewJob } from './accept-job.ts'
 import { type AdvanceOutcome, advanceJob, type Change, type Proof } from './advance-job.ts'
+import { LOCAL } from './durability.ts'
 import type { JobsDeps } from './jobs-deps.ts'
 import { LIFECYCLE } from './lifecycle.ts'
-import { looksOf } from './looks.ts'
+import { type Looks, looksOf } from './looks.ts'
 import { queueDeadlineMs, turnKey } from './place.ts'
+import type { LeasedTask } from './poll-schedule.ts'
+import { writeProgress } from './progress-news.ts'
 import { submitQueue } from './queues.ts'
 import { decodeRecord, type JobRecord, type RecordIn, type Waiting } from './record.ts'
 import { loadScript } from './script.ts'
@@ -39,7 +42,8 @@ export class Jobs {
 
   constructor(deps: JobsDeps) {
     const nobody = { onRoom: () => {}, onNews: () => {}, onEnded: () => {} }
-    this.#deps = { reconcileAfter: DEFAULT_RECONCILE_AFTER, now: Date.now, ...nobody, ...deps }
+    const usual = { reconcileAfter: DEFAULT_RECONCILE_AFTER, durability: LOCAL, now: Date.now }
+    this.#deps = { ...usual, ...nobody, ...deps }
     this.#turns = new Turns(this.#deps)
   }
 
@@ -137,6 +141,12 @@ export class Jobs {
     })
     if (outcome.done) onEnded(final)
     return outcome
+  }
+
+  /** Tells those who asked for it how far the job is; `isProgressNews` says when there is something to tell. */
+  async tellProgress({ id, told }: Pick<LeasedTask, 'id' | 'told'>, looks: Looks): Promise<void> {
+    const job = await this.get(id)
+    if (job?.status === 'submitted') await writeProgress(job, looks, told, this.#deps)
   }
 
   /** Removes the record of an ended job. */

@@ -39,6 +39,8 @@ export function createKeys(prefix = '{gq}') {
     endpoints: (team: string) => `${prefix}:endpoints:${team}`,
     /** Present while one worker counts, for all, what stands where. */
     census: `${prefix}:census`,
+    /** Written before a replica's acknowledgement is waited for, so that there is something to acknowledge. */
+    replicated: `${prefix}:replicated`,
     /** `<provider> <task id> <job id>` of tasks that belong to no job any more; at most 1,000. */
     orphans: `${prefix}:orphans`,
     /** Queued jobs of a team that wait for their turn in a lane; score: priority, then intake. Leaves with its last job. */

@@ -12,14 +12,29 @@ const recordAttempt = loadScript('record-attempt')
 const redeliver = loadScript('redeliver')
 
 const DAY_MS = 86_400_000
-const FIELDS = ['id', 'jobId', 'team', 'destination', 'url', 'endpointId', 'type', 'body', 'attempts', 'step', 'createdAtMs'] as const
+const FIELDS = [
+  'id',
+  'jobId',
+  'team',
+  'destination',
+  'url',
+  'endpointId',
+  'type',
+  'body',
+  'attempts',
+  'step',
+  'createdAtMs',
+] as const
 /** What a script moves in one step. */
 const REDELIVER_BATCH = 500
 const MAX_REDELIVERED = 10_000
 const UNDELIVERED: readonly DeliveryStatus[] = ['exhausted', 'gone', 'blocked', 'held']
 
 /** A delivery whose time has come, leased to this process until `lease`. */
-export type LeasedDelivery = Pick<Delivery, 'id' | 'jobId' | 'team' | 'destination' | 'type' | 'body' | 'createdAtMs'> & {
+export type LeasedDelivery = Pick<
+  Delivery,
+  'id' | 'jobId' | 'team' | 'destination' | 'type' | 'body' | 'createdAtMs'
+> & {
   url?: string
   endpointId?: string
   lease: string
@@ -135,10 +150,14 @@ export class Outbox {
     })
   }
 
-  /** The deliveries of a job, in no order; those that have expired meanwhile are left out. */
+  /**
+   * The deliveries of a job: the latest twenty of its progress, then those of its end. Those that have expired meanwhile
+   * are left out.
+   */
   async listForJob(id: JobId): Promise<Delivery[]> {
-    const ids = await this.#redis.hget(this.#keys.job(id), 'deliveries')
-    const found = await Promise.all((ids ? ids.split(',') : []).map((each) => this.get(each)))
+    const lists = await this.#redis.hmget(this.#keys.job(id), 'progressDeliveries', 'deliveries')
+    const ids = lists.flatMap((list) => (list ? list.split(',') : []))
+    const found = await Promise.all(ids.map((each) => this.get(each)))
     return found.filter((delivery) => delivery !== undefined)
   }
 

@@ -18,12 +18,17 @@ const FIELDS = [
   'cancel',
   'at:submitting',
   'results',
+  'team',
+  'told',
 ] as const
 const NUDGE_AT_MOST_EVERY_MS = 1_000
 
 /** A task whose time to look has come, leased to this process until `lease`. */
 export type LeasedTask = Looks & {
   id: string
+  team: string
+  /** What was last told of its progress; there where its own URL asked, or somebody was told. */
+  told?: string
   lease: string
   taskId: string
   providerKeyId: string
@@ -118,12 +123,15 @@ export class PollSchedule {
 }
 
 function readRow(row: readonly (string | null)[]): LeasedTask | undefined {
-  const [id, lease, status, taskId, providerKeyId, submittedAt, deadlines, looks, cancel, sentAt, results] = row
+  const [id, lease, status, taskId, providerKeyId, submittedAt, deadlines, looks, cancel, sentAt, results, team, told] =
+    row
   if (!id || !lease || status !== 'submitted') return undefined
-  if (!taskId || !providerKeyId || !submittedAt || !deadlines || !looks) return undefined
+  if (!taskId || !providerKeyId || !submittedAt || !deadlines || !looks || !team) return undefined
   const [throttledMs, runningMs] = deadlines.split(',')
   return {
     id,
+    team,
+    ...(told && { told }),
     lease,
     taskId,
     providerKeyId,

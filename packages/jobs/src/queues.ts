@@ -17,7 +17,7 @@ export type Queues = {
   /** Idempotent while the earlier message with the same key is still there. */
   send(queue: QueueName, id: string, key: string, options?: SendOptions): Promise<void>
   /** Makes the reconcile tick; the same call from many workers makes one schedule. */
-  scheduleReconcile(everyMs: number): Promise<void>
+  scheduleReconcile(everyMs: number, options?: { onlyIfLost?: boolean }): Promise<void>
   close(): Promise<void>
 }
 
@@ -50,7 +50,10 @@ export function openQueues(redis: Redis, keys: Keys): Queues {
         { jobId: key, ...(delayMs && { delay: delayMs }), ...(priority && { priority }) },
       )
     },
-    async scheduleReconcile(everyMs) {
+    async scheduleReconcile(everyMs, { onlyIfLost = false } = {}) {
+      // Each tick makes the next one: a Redis that has forgotten one never ticks again.
+      const last = onlyIfLost ? await queue('reconcile').getJobScheduler('reconcile') : undefined
+      if ((last?.next ?? 0) > Date.now() - LOST_AFTER_TICKS * everyMs) return
       await queue('reconcile').upsertJobScheduler(
         'reconcile',
         { every: everyMs },
@@ -62,6 +65,8 @@ export function openQueues(redis: Redis, keys: Keys): Queues {
     },
   }
 }
+
+const LOST_AFTER_TICKS = 5
 
 /** Where a job waits for its submission. */
 export function submitQueue({ provider, request }: Pick<JobRecord, 'provider' | 'request'>): QueueName {

@@ -15,7 +15,8 @@ const MAX_LOOKS = 10 * BATCH
 /** A line forgets nobody: those in it are looked at rarely. */
 const QUEUED_LOOKS = 10
 
-export type ReconcileReport = { woken: number; expired: number; freed: number }
+/** `lost`: open jobs without a record; `freed`: slots of jobs that hold them no longer. */
+export type ReconcileReport = { woken: number; lost: number; expired: number; freed: number }
 
 /**
  * Puts back what stands in no queue and no schedule, and trims the indexes. Everything it does is idempotent: several
@@ -45,7 +46,7 @@ export async function reconcile(
     await redis.zrem(keys.expiring, entry)
   }
   const freed = await freeLostHolders(deps)
-  return { woken: late.length, expired: expired.length, freed }
+  return { woken: late.length - lost, lost, expired: expired.length, freed }
 }
 
 /** No later than its queue deadline, which ends a job that nobody is given a turn for. */

@@ -5,7 +5,7 @@ import { loadMissingScripts } from './script.ts'
 const PROBE_MS = 60_000
 
 /** `ok`, or why Redis takes no jobs now: the words stand in answers of readiness. */
-export type RedisState =
+type RedisState =
   | 'ok'
   | 'unavailable'
   | 'loading'
@@ -21,6 +21,8 @@ export type RedisHealth = {
   /** What it throws away when memory is full; undefined where it does not say. */
   policy: string | undefined
   hasAof: boolean | undefined
+  /** Whether a replica is connected and follows. */
+  hasReplica: boolean | undefined
   /** Whether it knows the scripts now, by our having told it if need be. */
   hasScripts: boolean
 }
@@ -68,20 +70,25 @@ async function look({ redis, keys }: { redis: Redis; keys: Keys }, nowMs: number
     state: 'ok',
     policy: field('maxmemory_policy'),
     hasAof: aof === undefined ? undefined : aof === '1',
+    hasReplica: info === '' ? undefined : /^slave\d+:.*state=online/m.test(info),
     hasScripts,
   }
 }
 
 function failed(state: RedisState): RedisHealth {
-  return { state, policy: undefined, hasAof: undefined, hasScripts: true }
+  return { state, policy: undefined, hasAof: undefined, hasReplica: undefined, hasScripts: true }
 }
 
 /** The parts of a readiness report that are about Redis. */
-export function redisChecks({ state, policy, hasScripts }: RedisHealth): Record<string, string> {
+export function redisChecks(
+  { state, policy, hasReplica, hasScripts }: RedisHealth,
+  { needsReplica = false }: { needsReplica?: boolean | undefined },
+): Record<string, string> {
   return {
     redis: state,
     redis_policy: policy === undefined || policy === 'noeviction' ? 'ok' : 'evicts_jobs',
     redis_scripts: hasScripts ? 'ok' : 'missing',
+    ...(needsReplica && { redis_replica: hasReplica === false ? 'missing' : 'ok' }),
   }
 }
 

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import type { Cost } from '@genqueue/contract'
 import type { Redis } from 'ioredis'
+import { type Durability, LOCAL } from './durability.ts'
 import type { ReconcileAfter } from './jobs-deps.ts'
 import type { Keys } from './keys.ts'
 import { NO_LOOKS } from './looks.ts'
@@ -25,6 +27,8 @@ export type BeginOutcome =
   | { kind: 'cancel' }
   /** The key has as many tasks in the lane as it may; nothing was changed. */
   | { kind: 'full' }
+  /** The intent may be lost with this Redis: send nothing. With a fence it was written, and is to be released. */
+  | { kind: 'unkept'; fence?: number }
   /** Nothing to submit: the job is further on, or is gone, or its turn is over. */
   | { kind: 'nothing' }
 
@@ -35,29 +39,43 @@ export type SubmissionsDeps = {
   now?: () => number
   /** As in `JobsDeps`. */
   onRoom?: (queue: QueueName) => void
+  durability?: Durability
 }
 
 /** The records around a create: intent before it, task id after it. See `docs/lifecycle.md`, submitting. */
 export class Submissions {
   readonly #deps: Required<SubmissionsDeps>
+  /** Names of calls: a connection that breaks sends what it has no answer to again. */
+  readonly #run = randomBytes(6).toString('base64url')
+  #calls = 0
 
   constructor(deps: SubmissionsDeps) {
-    this.#deps = { now: Date.now, onRoom: () => {}, ...deps }
+    this.#deps = { now: Date.now, onRoom: () => {}, durability: LOCAL, ...deps }
   }
 
   /** `limit`: how many jobs may hold the key in the lane at once; without it any number. */
   async begin(job: JobRecord, providerKeyId: string, limit?: number): Promise<BeginOutcome> {
-    const { redis, keys, now, reconcileAfter, onRoom } = this.#deps
+    const { redis, keys, now, reconcileAfter, onRoom, durability } = this.#deps
+    if (!(await durability.isLikely())) return { kind: 'unkept' }
     const { value } = await beginSubmit(
       redis,
       [keys.job(job.id), keys.open],
-      [job.id, now(), providerKeyId, reconcileAfter.submitMs, ...placeArgs(job, keys), job.fence, limit ?? ''],
+      [
+        job.id,
+        now(),
+        providerKeyId,
+        reconcileAfter.submitMs,
+        ...placeArgs(job, keys),
+        job.fence,
+        limit ?? '',
+        this.#nextName(),
+      ],
     )
     const [kind, fence, more] = value as [string, string?, (string | number)?] // begin-submit.lua returns nothing else
     switch (kind) {
       case 'begun':
         if (more === 1) onRoom(submitQueue(job))
-        return { kind, fence: Number(fence) }
+        return { kind: (await durability.isKept()) ? kind : 'unkept', fence: Number(fence) }
       case 'ambiguous':
         return { kind, fence: Number(fence), sentAtMs: Number(more ?? 0) }
       case 'cancel':
@@ -66,6 +84,11 @@ export class Submissions {
       default:
         return { kind: 'nothing' }
     }
+  }
+
+  #nextName(): string {
+    this.#calls += 1
+    return `${this.#run}${this.#calls}`
   }
 
   /**
@@ -125,13 +148,15 @@ export class Submissions {
   }
 
   /** Records that the create of an ambiguous job is about to be sent again, to a vendor with whom that makes no second task. */
-  async beginRepeat(job: JobRecord): Promise<'begun' | 'cancel' | 'elsewhere'> {
-    const { redis, keys, now, reconcileAfter } = this.#deps
+  async beginRepeat(job: JobRecord): Promise<'begun' | 'cancel' | 'elsewhere' | 'unkept'> {
+    const { redis, keys, now, reconcileAfter, durability } = this.#deps
+    if (!(await durability.isLikely())) return 'unkept'
     const { value } = await beginRepeat(
       redis,
       [keys.job(job.id), keys.open],
       [job.id, job.fence, now(), reconcileAfter.submitMs],
     )
+    if (value === 'begun' && !(await durability.isKept())) return 'unkept'
     return value as 'begun' | 'cancel' | 'elsewhere' // begin-repeat.lua returns nothing else
   }
 

@@ -140,7 +140,7 @@ test('the message of a turn is sent again when whoever gave it died before sendi
   await house.turns.feed(QUEUE, 'gen4.5')
   expect(await house.redis.exists(message)).toBe(0)
   await house.redis.zadd(house.keys.fed(QUEUE, 'gen4.5'), 0, job.id)
-  await house.turns.feed(QUEUE, 'gen4.5', 0)
+  await house.turns.feed(QUEUE, 'gen4.5', { free: 0 })
   expect(await house.redis.exists(message)).toBe(1)
   expect((await queued(job)).fence).toBe(job.fence)
 })

@@ -11,6 +11,10 @@ const giveBack = loadScript('give-back')
 const feed = loadScript('feed')
 /** In one script: Redis stands still meanwhile. */
 const MAX_TURNS_AT_ONCE = 100
+const ANY = Number.POSITIVE_INFINITY
+
+/** How many jobs workers could begin, and how many more tasks the vendor takes; any number unless given. */
+type Room = { room?: number; free?: number }
 
 export type TurnsDeps = {
   redis: Redis
@@ -68,13 +72,15 @@ export class Turns {
   }
 
   /**
-   * Gives turns while less than `free` jobs have theirs and have not begun (and less than the window), and sends their
-   * messages, also those of turns given long ago. Tells whether more could have been given.
+   * Gives turns while less than `room` jobs have theirs and have not begun, and sends their messages, also those of turns
+   * given long ago. Where more have one than there is room for, those before them in turn are given theirs all the same,
+   * while the vendor takes any (`free`). Tells whether more could have been given.
    */
-  async feed(queue: QueueName, lane: string, free = Number.POSITIVE_INFINITY): Promise<{ hasMore: boolean }> {
+  async feed(queue: QueueName, lane: string, { room = ANY, free = ANY }: Room = {}): Promise<{ hasMore: boolean }> {
     const { redis, keys } = this.#deps
-    const room = Math.max(0, Math.min(free, windowOf(queue)))
-    const { value } = await feed(redis, [], [keys.prefix, queue, lane, room, RESEND_MS, MAX_TURNS_AT_ONCE])
+    const window = Math.max(0, Math.min(free, windowOf(queue)))
+    const most = Math.max(0, Math.min(room, window))
+    const { value } = await feed(redis, [], [keys.prefix, queue, lane, most, RESEND_MS, MAX_TURNS_AT_ONCE, window])
     const [isAwaited, ...turns] = value as [0 | 1, ...[string, number, number][]] // feed.lua returns nothing else
     await Promise.all(turns.map(([id, fence, turn]) => this.#send(queue, id, fence, turn)))
     return { hasMore: isAwaited === 1 && turns.length >= MAX_TURNS_AT_ONCE }

@@ -18,13 +18,16 @@ export function webhookNews(job: JobRecord, publicUrl: string, nowMs: number): s
   const { webhookUrl, webhookEvents = [] } = job.request
   const isWanted = webhookEvents.length === 0 || webhookEvents.includes(type) || webhookEvents.includes('*')
   const url = isWanted ? (webhookUrl ?? '') : ''
-  const body = renderBody(job, type, publicUrl, nowMs)
+  const polls = 'polls' in job ? (job.polls ?? 0) : 0
+  // Above that of the last look, which another process may be telling of.
+  const event = { id: `evt_${job.id.slice(ULID_START)}`, type, sequence: polls + 2 }
+  const body = renderBody(job, event, publicUrl, nowMs)
   const destination = url && hostDestination(url)
   return [job.id.slice(ULID_START), type, body, url, destination, `${KEEP_DELIVERIES_MS}`, `${KEEP_IN_LIST_MS}`]
 }
 
 /** Where webhooks of jobs to this URL wait: with those of all jobs to its host. */
-function hostDestination(url: string): string {
+export function hostDestination(url: string): string {
   return `host:${URL.parse(url)?.host ?? ''}`
 }
 
@@ -39,11 +42,18 @@ function eventType(job: JobRecord): WebhookEvent['type'] {
   }
 }
 
-function renderBody(job: JobRecord, type: WebhookEvent['type'], publicUrl: string, nowMs: number): string {
+/** At most 20 KB, whatever was written into the job. */
+export function renderBody(
+  job: JobRecord,
+  { id, type, sequence }: Pick<WebhookEvent, 'id' | 'type' | 'sequence'>,
+  publicUrl: string,
+  nowMs: number,
+): string {
   const event: WebhookEvent = {
-    id: `evt_${job.id.slice(ULID_START)}`,
+    id,
     object: 'event',
     type,
+    sequence,
     created_at: Math.floor(nowMs / 1000),
     timestamp: new Date(nowMs).toISOString(),
     data: jobResource(job, publicUrl),

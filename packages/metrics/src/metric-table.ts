@@ -1,11 +1,15 @@
+import { PROVIDERS } from '@genqueue/contract'
+
 /** What a metric is, in whose process it is counted, and by which labels. Labels have few values: never an id, URL or key. */
-type Metric = {
+export type Metric = {
   readonly type: 'counter' | 'gauge' | 'histogram'
   readonly of: 'api' | 'worker' | 'both'
   readonly labels: readonly string[]
   readonly help: string
   /** Of a histogram. */
   readonly buckets?: readonly number[]
+  /** Of a counter that is alerted on: all values of its labels. It is told as 0 from the start, so that its first event shows. */
+  readonly known?: Readonly<Record<string, readonly string[]>>
 }
 
 const CALL_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
@@ -74,6 +78,10 @@ export const METRICS = {
     of: 'worker',
     labels: ['provider', 'resolution'],
     help: 'Creates whose answer was lost, and what became of them',
+    known: {
+      provider: PROVIDERS,
+      resolution: ['adopted', 'repeated', 'resubmitted', 'failed', 'not_found', 'orphaned'],
+    },
   },
   upstream_requests_total: {
     type: 'counter',
@@ -160,12 +168,20 @@ export const METRICS = {
     of: 'worker',
     labels: ['reason'],
     help: 'Endpoints that were disabled for what they answered',
+    known: { reason: ['gone', 'failing'] },
   },
   reconcile_repairs_total: {
     type: 'counter',
     of: 'worker',
     labels: ['kind'],
-    help: 'What reconcile put right: late jobs looked at, slots freed',
+    help: 'What reconcile put right: open jobs without a record, slots that nobody held',
+    known: { kind: ['job_lost', 'slot_freed'] },
+  },
+  reconcile_looks_total: {
+    type: 'counter',
+    of: 'worker',
+    labels: [],
+    help: 'Jobs that were long in their status and were looked at; most are well',
   },
   ssrf_blocked_total: {
     type: 'counter',

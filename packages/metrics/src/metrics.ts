@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { type Labels, METRICS, type MetricName, type NameOf, PREFIX } from './metric-table.ts'
+import { type Labels, METRICS, type Metric, type MetricName, type NameOf, PREFIX } from './metric-table.ts'
 import { processRegistry } from './process-registry.ts'
 
 /** What code that has something to count is given. */
@@ -27,13 +27,19 @@ export function createMetrics(of: 'api' | 'worker'): Metrics {
   const histograms = new Map<MetricName, Histogram>()
   // Keys of a const object.
   for (const name of Object.keys(METRICS) as MetricName[]) {
-    const metric = METRICS[name]
+    const metric: Metric = METRICS[name]
     if (metric.of !== of && metric.of !== 'both') continue
-    const { type, help, labels } = metric
+    const { type, help, labels, buckets = [], known = {} } = metric
     const options = { name: PREFIX + name, help, labelNames: labels, registers: [registry] }
-    if (type === 'counter') counters.set(name, new Counter(options))
-    else if (type === 'gauge') gauges.set(name, new Gauge(options))
-    else histograms.set(name, new Histogram({ ...options, buckets: [...metric.buckets] }))
+    if (type === 'counter') {
+      const counter = new Counter(options)
+      for (const each of combinations(known)) counter.inc(each, 0)
+      counters.set(name, counter)
+    } else if (type === 'gauge') {
+      const gauge = new Gauge(options)
+      empty(gauge, name)
+      gauges.set(name, gauge)
+    } else histograms.set(name, new Histogram({ ...options, buckets: [...buckets] }))
   }
   const collects: (() => Promise<void>)[] = []
   return {
@@ -41,7 +47,7 @@ export function createMetrics(of: 'api' | 'worker'): Metrics {
     observe: (name, labels, seconds) => histograms.get(name)?.observe(labels, seconds),
     set: (name, labels, value) => gauges.get(name)?.set(labels, value),
     clear(...names) {
-      for (const name of names) gauges.get(name)?.reset()
+      for (const name of names) empty(gauges.get(name), name)
     },
     onScrape: (collect) => collects.push(collect),
     async render() {
@@ -50,4 +56,20 @@ export function createMetrics(of: 'api' | 'worker'): Metrics {
       return { contentType: registry.contentType, text: texts.join('\n') }
     },
   }
+}
+
+/** It says nothing any more. The library's own `reset` would make it say 0 where there are no labels. */
+function empty(gauge: Gauge | undefined, name: MetricName): void {
+  if (METRICS[name].labels.length === 0) gauge?.remove()
+  else gauge?.reset()
+}
+
+/** Every way to give each label one of its values; none where there are no values. */
+function combinations(known: Readonly<Record<string, readonly string[]>>): Record<string, string>[] {
+  const labels = Object.entries(known)
+  if (labels.length === 0) return []
+  return labels.reduce<Record<string, string>[]>(
+    (all, [label, values]) => all.flatMap((each) => values.map((value) => ({ ...each, [label]: value }))),
+    [{}],
+  )
 }

@@ -7,7 +7,7 @@ import type { Dispatcher } from 'undici'
 export type UpstreamOp = 'submit' | 'poll' | 'cancel' | 'upload' | 'limits'
 
 /** One request that has ended. `code` is the status, or says that nothing left or that no answer came. */
-export type UpstreamRequest = { op: UpstreamOp; code: number | 'unsent' | 'unanswered'; durationMs: number }
+type UpstreamRequest = { op: UpstreamOp; code: number | 'unsent' | 'unanswered'; durationMs: number }
 export type OnRequest = (request: UpstreamRequest) => void
 
 export type HttpAttempt = {

@@ -52,14 +52,15 @@ export function redeliveryRoutes(deps: AppDeps): Route[] {
     {
       ...base,
       path: '/v1/jobs/:id/redeliver',
-      summary: 'Send all deliveries of a job again, at once',
+      summary: 'Send all deliveries of a job but those of its progress again, at once',
       answers: { 202: { description: 'How many', schema: RedeliverReport } },
       async handle(c, caller) {
         const { id } = await findJob(c, caller, deps)
         await countAction(caller, SINGLE, deps)
         let redelivered = 0
         for (const delivery of await outbox.listForJob(id)) {
-          if (await refusal(caller, delivery.endpointId, 'id')) continue
+          // How far it was is of no use to anybody once it has ended.
+          if (delivery.type.endsWith('.progress') || (await refusal(caller, delivery.endpointId, 'id'))) continue
           const outcome = await outbox.redeliver(delivery.id)
           if (outcome === 'redelivered' || outcome === 'sending') redelivered += 1
         }

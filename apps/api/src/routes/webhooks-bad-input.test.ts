@@ -103,7 +103,7 @@ test('every door takes webhook_events, refuses what it does not know, and wants 
   ]
   const webhook_url = HOOK.url
   for (const [path, body] of doors) {
-    const unknown = await answer(await house.post(path, { ...body, webhook_url, webhook_events: ['video.progress'] }))
+    const unknown = await answer(await house.post(path, { ...body, webhook_url, webhook_events: ['video.running'] }))
     expect(unknown, path).toMatchObject({ status: 400, code: 'invalid_request', param: 'webhook_events[0]' })
     const alone = await answer(await house.post(path, { ...body, webhook_events: ['*'] }))
     expect(alone, path).toMatchObject({ status: 400, code: 'missing_parameter', param: 'webhook_url' })

@@ -31,6 +31,7 @@ export function planNext(
   answer: WebhookAnswer,
   attempt: number,
   random: number,
+  maxAttempts = Number.POSITIVE_INFINITY,
 ): Required<Pick<Sent, 'what' | 'next'>> {
   if (answer.kind === 'blocked') return { what: 'refused', next: { status: 'blocked' } }
   if (answer.kind === 'answered') {
@@ -39,7 +40,7 @@ export function planNext(
   }
   const isRefused = answer.kind === 'answered' && answer.status < 500 && !NOT_NOW.has(answer.status)
   const retryAfterMs = answer.kind === 'answered' && BUSY.has(answer.status) ? answer.retryAfterMs : undefined
-  const retryInMs = webhookRetryMs(attempt, retryAfterMs, random)
+  const retryInMs = attempt < maxAttempts ? webhookRetryMs(attempt, retryAfterMs, random) : undefined
   return {
     what: isRefused ? 'refused' : 'failed',
     next: retryInMs === undefined ? { status: 'exhausted' } : { status: 'pending', retryInMs },

@@ -12,6 +12,7 @@ const BLIND_GRACE_MS = 60_000
 
 const task = (parts: Partial<LeasedTask> = {}): LeasedTask => ({
   id: 'job_1',
+  team: 'default',
   lease: '1',
   taskId: 'task-1',
   providerKeyId: 'key-1',

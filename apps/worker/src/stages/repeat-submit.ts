@@ -55,6 +55,7 @@ export async function repeatSubmit(job: Unsettled, deps: SubmitDeps): Promise<St
   if (prepared.kind === 'later') return snoozeRepeat(job, prepared.delayMs / speed, prepared.detail, deps)
   return deps.sockets.run(async () => {
     const begun = await deps.submissions.beginRepeat(job)
+    if (begun === 'unkept') return snooze(MIN_REPEAT_MS / deps.speed, 'not durable')
     if (begun !== 'begun') return snooze(1, begun)
     const outcome = await deps.provider.submit(
       { operation: job.operation, body: prepared.body, clientRef: job.clientRef },

@@ -7,7 +7,8 @@ import { repeatLater, repeatSubmit } from './repeat-submit.ts'
 import { adopt, finish, restKey } from './settle-create.ts'
 import { resolveUnknown, settleLost } from './settle-lost.ts'
 import type { SubmitDeps } from './submit-deps.ts'
-import { lined, sleep, snoozeQueued, waitForKey, waitInLine, whyNot } from './wait-queued.ts'
+import { untilStored } from './until-stored.ts'
+import { lined, notDurable, sleep, snoozeQueued, waitForKey, waitInLine, whyNot } from './wait-queued.ts'
 
 type PickedKey = Extract<Pick, { kind: 'key' }>
 
@@ -64,11 +65,16 @@ async function send(
     case 'cancel':
       await jobs.end(job, { status: 'canceled' })
       return done('canceled before submission')
+    case 'unkept': {
+      const waiting = notDurable(deps)
+      if (begun.fence === undefined) return sleep(job, waiting, waiting.reason, deps)
+      return release(job, begun.fence, { waiting, sleepMs: waiting.untilMs - deps.now() }, deps)
+    }
     case 'ambiguous':
       return snooze(1, 'ambiguous')
     case 'begun': {
       const outcome = await create(job, key, body, deps)
-      return settle(job, begun.fence, key, outcome, deps)
+      return untilStored(() => settle(job, begun.fence, key, outcome, deps), deps)
     }
   }
 }

@@ -5,6 +5,7 @@ import { done, type StageOutcome, snooze } from './outcome.ts'
 import type { SubmitDeps } from './submit-deps.ts'
 
 const NO_KEY_RETRY_MS = 30_000
+const NOT_DURABLE_RETRY_MS = 1_000
 
 /** What a job that is given no key waits for; empty when it is given one, or could be soon. */
 export function whyNot(pick: Pick): string {
@@ -26,6 +27,11 @@ export async function waitForKey(
   const { heldMs } = await keyRing.capacity(job.lane, laneModel(job.lane))
   if (heldMs > 0) return waitInLine(job, waiting, deps)
   return sleep(job, { ...waiting, untilMs: waiting.untilMs + (random() * 1000) / speed }, waiting.reason, deps)
+}
+
+/** No replica has the intent: nothing may be sent. */
+export function notDurable({ now, random, speed }: SubmitDeps) {
+  return { reason: 'not_durable', untilMs: now() + (NOT_DURABLE_RETRY_MS * (1 + random())) / speed }
 }
 
 /** The job gives its turn back and keeps its place. */

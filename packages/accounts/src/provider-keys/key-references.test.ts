@@ -3,7 +3,15 @@ import { KeyReferences } from './key-references.ts'
 import { KeyReferencePattern } from './key-variables.ts'
 
 const USUAL = KeyReferencePattern.parse(undefined)
-const OURS = ['ENCRYPTION_KEYS', 'REDIS_URL', 'ADMIN_API_KEY', 'API_KEYS', 'WEBHOOK_SECRET', 'HOOK_SECRET']
+const OURS = [
+  'ENCRYPTION_KEYS',
+  'REDIS_URL',
+  'ADMIN_API_KEY',
+  'API_KEYS',
+  'WEBHOOK_SECRET',
+  'WEBHOOK_SIGNING_KEY',
+  'HOOK_SECRET',
+]
 const AWS = ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID', 'AWS_SESSION_TOKEN']
 
 const reading = (env: Record<string, string>, pattern = USUAL) => new KeyReferences({ env, pattern })

@@ -23,6 +23,8 @@ export type EndpointBookDeps = {
 /** Addresses and secrets of endpoints for those who send: opened once and kept until they are changed by any process. */
 export class EndpointBook {
   readonly #cache: FreshCache<Page>
+  /** Team → whether any of its endpoints is to be told of progress. */
+  readonly #progress: FreshCache<boolean>
   readonly #now: () => number
 
   constructor({ redis, prefix, envelope, changes, now = Date.now }: EndpointBookDeps) {
@@ -33,7 +35,22 @@ export class EndpointBook {
       return record && pageOf(record, team, envelope)
     }
     this.#cache = new FreshCache({ load, isHearing: () => changes.isHearing, now })
-    changes.onChange((name) => (name === undefined ? this.#cache.clear() : this.#cache.drop(name)))
+    const loadProgress = async (team: string) => (await redis.hvals(endpointsKey(prefix, team))).some(wantsProgress)
+    this.#progress = new FreshCache({ load: loadProgress, isHearing: () => changes.isHearing, now })
+    changes.onChange((name) => {
+      if (name === undefined) {
+        this.#cache.clear()
+        this.#progress.clear()
+        return
+      }
+      this.#cache.drop(name)
+      this.#progress.drop(name.split('/')[0] ?? '')
+    })
+  }
+
+  /** Whether any endpoint of the team is to be told how far its jobs are. */
+  async wantsProgress(team: string): Promise<boolean> {
+    return (await this.#progress.get(team)) ?? false
   }
 
   /** Undefined when there is no such endpoint any more. */
@@ -50,6 +67,11 @@ export class EndpointBook {
     const keys = page.secrets.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map(({ key }) => key)
     return { kind: 'open', url: page.url, keys }
   }
+}
+
+function wantsProgress(text: string): boolean {
+  const record = parseEndpoint(text)
+  return record?.status === 'enabled' && record.eventTypes.some((type) => type.endsWith('.progress'))
 }
 
 function pageOf({ id, url, status, secrets }: EndpointRecord, team: string, envelope: Envelope | undefined): Page {

@@ -88,6 +88,18 @@ test('an endpoint that was just enabled is open even to a process that has not h
   expect(await book.target('deaf', id)).toMatchObject({ kind: 'open' })
 })
 
+test('whether a team asked for progress is known without asking Redis again, and follows what it changes', async () => {
+  const endpoints = endpointsWith(new Envelope([OLD]))
+  const book = await openBook(new Envelope([OLD]))
+  await endpoints.create('eager', { ...SETTINGS, subscriptions: ['*', 'video.*'] })
+  expect(await book.wantsProgress('eager')).toBe(false)
+  const made = await endpoints.create('eager', { ...SETTINGS, subscriptions: ['job.failed', 'job.progress'] })
+  const wants = () => book.wantsProgress('eager')
+  await expect.poll(wants, { interval: 5 }).toBe(true)
+  await endpoints.update('eager', made?.record.id ?? '', (before) => ({ ...before, status: 'disabled' }))
+  await expect.poll(wants, { interval: 5 }).toBe(false)
+})
+
 test('patterns are kept as they were named, and stored as the types they stand for', async () => {
   const made = await endpointsWith(new Envelope([OLD])).create('types', SETTINGS)
   expect(made?.record.subscriptions).toEqual(SETTINGS.subscriptions)

@@ -2,12 +2,15 @@
 -- KEYS 1 record  2 open
 -- ARGV 1 job id  2 now in ms  3 provider key id  4 reconcile delay in ms
 --      5 prefix  6 queue  7 lane  8 team  9 fence of the turn  10 how many may hold the key in the lane, or ''
+--      11 name of this call
 -- Returns 'begun' with the fence, and whether somebody waits for the place in the window.
 -- include turns
-local job = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancel', 'at:submitting', 'turn')
+local job = redis.call('HMGET', KEYS[1], 'status', 'fence', 'cancel', 'at:submitting', 'turn', 'intent')
 local status = job[1]
 if not status then return { 'gone' } end
 if status == 'submitting' then
+  -- The answer to this very call was lost with its connection, and it was sent again: nothing has followed from it yet.
+  if job[6] == ARGV[11] then return { 'begun', job[2], 0 } end
   -- Whoever wrote this did not come back: the create may have been sent.
   redis.call('HSET', KEYS[1], 'status', 'ambiguous', 'at:ambiguous', ARGV[2])
   return { 'ambiguous', job[2], job[4] }
@@ -25,7 +28,7 @@ hold_key(ARGV[5], ARGV[3], ARGV[7], ARGV[1])
 -- A turn has brought a fence of its own.
 local fence = job[5] and job[2] or redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'submits', 1)
-redis.call('HSET', KEYS[1], 'status', 'submitting', 'at:submitting', ARGV[2], 'providerKey', ARGV[3])
+redis.call('HSET', KEYS[1], 'status', 'submitting', 'at:submitting', ARGV[2], 'providerKey', ARGV[3], 'intent', ARGV[11])
 redis.call('HDEL', KEYS[1], 'waiting')
 local time = redis.call('TIME')
 redis.call('ZADD', KEYS[2], time[1] * 1000 + ARGV[4], ARGV[1])

@@ -1,6 +1,6 @@
 -- Gives turns to those who wait: to the team whose next one is the first, and there to the first in its line.
 -- ARGV 1 prefix  2 queue  3 lane  4 how many may have a turn and not have begun  5 ms until a lost message is sent again
---      6 how many at most at once
+--      6 how many at most at once  7 how many while one of them is overtaken, at most
 -- Returns { whether somebody still waits, { id, fence, turn }… }: whose messages are to be sent.
 -- include turns
 local records = ARGV[1] .. ':job:'
@@ -21,10 +21,15 @@ for _, id in ipairs(redis.call('ZRANGE', at.fed, '-inf', now, 'BYSCORE', 'LIMIT'
   end
 end
 
-local room = math.min(ARGV[4] - redis.call('ZCARD', at.fed), tonumber(ARGV[6]))
-while room > 0 do
+local room, window = tonumber(ARGV[4]), tonumber(ARGV[7])
+local fed = redis.call('ZCARD', at.fed)
+-- More have their turn than there is room for: they came when nobody waited. Whoever is before them goes before them.
+local is_crowded = fed > room
+local function is_before(turn, latest) return turn < latest end
+while #send <= tonumber(ARGV[6]) do
   local team = redis.call('ZRANGE', at.ring, 0, 0)[1]
   if not team then break end
+  if fed >= room and not (is_crowded and fed < window and is_before(next_turn(at, team))) then break end
   local line = at.line .. team
   local id = redis.call('ZRANGE', line, 0, 0)[1]
   local job = id and redis.call('HMGET', records .. id, 'status', 'turn') or {}
@@ -33,7 +38,7 @@ while room > 0 do
     if not fence then break end
     redis.call('ZADD', at.ring, turn + 1, team)
     send[#send + 1] = { id, fence, turn }
-    room = room - 1
+    fed = fed + 1
   end
   if id then redis.call('ZREM', line, id) end
   if redis.call('EXISTS', line) == 0 then redis.call('ZREM', at.ring, team) end

@@ -7,6 +7,7 @@
 -- include outbox
 local MAX_VISITS = 256
 local MAX_GIVEN_UP = 500
+local MAX_DROPPED = 500
 local prefix, keep = ARGV[1], ARGV[7]
 local now = outbox_time(tonumber(ARGV[5]))
 local free, for_suspects = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -21,6 +22,25 @@ local function give_up(at)
   end
 end
 
+-- News of progress is not sent once there is later news of its job, unless it was asked for again.
+local function is_superseded(id)
+  local sequence = progress_sequence(id)
+  if not sequence then return false end
+  local row = redis.call('HMGET', delivery_key(prefix, id), 'jobId', 'round')
+  if not row[1] or row[2] ~= '1' then return false end
+  local job = redis.call('HMGET', prefix .. ':job:' .. row[1], 'status', 'told')
+  local is_open = job[1] == 'submitted' or job[1] == 'generated'
+  return not is_open or tonumber(string.match(job[2] or '0', '^%d+')) > sequence
+end
+
+-- The log says why; nothing was sent, so it counts as no attempt.
+local function supersede(at, id)
+  local row = delivery_key(prefix, id)
+  redis.call('HSET', row, 'attempt:' .. redis.call('HGET', row, 'attempts') + 1,
+    cjson.encode({ atMs = now, durationMs = 0, error = 'superseded' }))
+  end_delivery(prefix, at, id, 'exhausted', now, keep)
+end
+
 local function visit(at, most, suspect)
   for _, id in ipairs(redis.call('ZRANGE', at.sending, '-inf', now, 'BYSCORE')) do
     redis.call('ZREM', at.sending, id)
@@ -31,16 +51,27 @@ local function visit(at, most, suspect)
   if tonumber(state[2] or 0) <= now then
     if state[3] then give_up(at) end
     local room = math.min(most, tonumber(state[1] or 1) - redis.call('ZCARD', at.sending))
-    local ids = room > 0 and redis.call('ZRANGE', at.waiting, '-inf', now, 'BYSCORE', 'LIMIT', 0, room) or {}
-    for _, id in ipairs(ids) do
-      redis.call('ZREM', at.waiting, id)
-      local fields = redis.call('HMGET', delivery_key(prefix, id), unpack(ARGV, 8))
-      -- A delivery without a row has no business here.
-      if fields[1] then
-        taken = taken + 1
-        redis.call('ZADD', at.sending, lease, id)
-        leased[#leased + 1] = { id, lease, suspect, unpack(fields) }
+    local dropped = 0
+    while room > 0 and dropped < MAX_DROPPED do
+      local asked = room
+      local ids = redis.call('ZRANGE', at.waiting, '-inf', now, 'BYSCORE', 'LIMIT', 0, asked)
+      for _, id in ipairs(ids) do
+        redis.call('ZREM', at.waiting, id)
+        local fields = redis.call('HMGET', delivery_key(prefix, id), unpack(ARGV, 8))
+        if is_superseded(id) then
+          supersede(at, id)
+          dropped = dropped + 1
+        elseif fields[1] then
+          taken = taken + 1
+          room = room - 1
+          redis.call('ZADD', at.sending, lease, id)
+          leased[#leased + 1] = { id, lease, suspect, unpack(fields) }
+        else
+          -- A delivery without a row has no business here.
+          dropped = dropped + 1
+        end
       end
+      if #ids < asked then break end
     end
   end
   place_destination(at, now)

@@ -39,9 +39,23 @@ local function place_destination(at, not_before)
   redis.call('ZADD', is_proven and at.proven or at.suspects, next, at.name)
 end
 
--- An ended delivery is kept for a while; one whose endpoint is disabled can be found for as long.
+local function write_delivery(prefix, at, id, now, row)
+  redis.call('HSET', delivery_key(prefix, id), 'id', id, 'destination', at.name, 'createdAtMs', now, 'status', 'pending',
+    'attempts', 0, 'round', 1, 'step', 0, 'nextAtMs', now, unpack(row))
+end
+
+-- News of progress is known by its id; the others have no such part.
+local function progress_sequence(id) return tonumber(string.match(id, '_p(%d+)')) end
+
+-- An ended delivery is kept for a while; one whose endpoint is disabled can be found for as long. News of progress is
+-- old by the time that anybody looks for it.
+local KEEP_PROGRESS_MS = 86400000
 local function end_delivery(prefix, at, id, status, now, keep)
   local row = delivery_key(prefix, id)
+  if progress_sequence(id) then
+    keep = math.min(keep, KEEP_PROGRESS_MS)
+    if status == 'held' then status = 'exhausted' end
+  end
   redis.call('HSET', row, 'status', status, 'endedAtMs', now)
   redis.call('HDEL', row, 'nextAtMs')
   redis.call('PEXPIRE', row, keep)

@@ -18,9 +18,7 @@ local function tell(prefix, team, job, record, now, news)
   local pending = 0
   local function write(id, destination, field, value, is_held)
     local at = outbox_of(prefix, destination)
-    redis.call('HSET', delivery_key(prefix, id), 'id', id, 'jobId', job, 'team', team, 'destination', destination,
-      'type', news[2], 'body', news[3], 'createdAtMs', now, 'status', 'pending', 'attempts', 0, 'round', 1, 'step', 0,
-      'nextAtMs', now, field, value)
+    write_delivery(prefix, at, id, now, { 'jobId', job, 'team', team, 'type', news[2], 'body', news[3], field, value })
     ids[#ids + 1] = id
     if is_held then return end_delivery(prefix, at, id, 'held', now, news[6]) end
     pending = pending + 1

@@ -20,9 +20,10 @@ end
 
 local function turn_name(at, team) return at.lane .. ' ' .. team end
 
+-- And the latest that was given in the lane, to whomever.
 local function next_turn(at, team)
-  local known = redis.call('HMGET', at.turns, '', turn_name(at, team))
-  return math.max(tonumber(known[1] or 0), tonumber(known[2] or 0) + 1)
+  local known = redis.call('HMGET', at.turns, '', turn_name(at, team), turn_name(at, ''))
+  return math.max(tonumber(known[1] or 0), tonumber(known[2] or 0) + 1), tonumber(known[3] or 0)
 end
 
 local function close_lane(at)
@@ -55,12 +56,12 @@ end
 -- Every turn has a fence of its own, and with it a message of its own. Returns both, or nothing while turns wait to be
 -- counted anew.
 local function give_turn(at, team, id, record, resend_at)
-  local turn = next_turn(at, team)
+  local turn, latest = next_turn(at, team)
   if turn > MAX_TURN then
     if not restart_clock(at) then return end
-    turn = 1
+    turn, latest = 1, 0
   end
-  redis.call('HSET', at.turns, turn_name(at, team), turn)
+  redis.call('HSET', at.turns, turn_name(at, team), turn, turn_name(at, ''), math.max(turn, latest))
   redis.call('ZADD', at.fed, resend_at, id)
   redis.call('SADD', at.lanes, at.lane)
   redis.call('HSET', record, 'turn', turn)

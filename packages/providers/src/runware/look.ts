@@ -23,7 +23,10 @@ export async function lookAt(
   const outcomes = new Map<string, PollOutcome>()
   if (looks.length === 0) return outcomes
   const ask = (taskType: string, about: readonly TaskLook[]) =>
-    client({ op: 'poll', body: writeTasks(about.map(({ taskId: taskUUID }) => ({ taskType, taskUUID }))), timeoutMs }, call)
+    client(
+      { op: 'poll', body: writeTasks(about.map(({ taskId: taskUUID }) => ({ taskType, taskUUID }))), timeoutMs },
+      call,
+    )
 
   const known = lookOutcomes(await ask('getResponse', looks), looks, now())
   const lost: TaskLook[] = []

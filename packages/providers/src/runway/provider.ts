@@ -35,14 +35,20 @@ export function createRunwayProvider(options: RunwayOptions): Provider {
     name: 'runway',
     async submit({ operation, body }, call) {
       const path = endpointOf(operation)
-      return createOutcome(await client({ op: 'submit', method: 'POST', path, body, timeoutMs: submitTimeoutMs }, call), now())
+      return createOutcome(
+        await client({ op: 'submit', method: 'POST', path, body, timeoutMs: submitTimeoutMs }, call),
+        now(),
+      )
     },
     async poll(taskId, call) {
       const path = taskPath(taskId)
       return pollOutcome(await client({ op: 'poll', method: 'GET', path, timeoutMs: pollTimeoutMs }, call), now())
     },
     async cancel(taskId, call): Promise<CancelOutcome> {
-      const answer = await client({ op: 'cancel', method: 'DELETE', path: taskPath(taskId), timeoutMs: pollTimeoutMs }, call)
+      const answer = await client(
+        { op: 'cancel', method: 'DELETE', path: taskPath(taskId), timeoutMs: pollTimeoutMs },
+        call,
+      )
       if (answer.kind === 'failed') return { kind: 'retry', detail: answer.detail }
       const { status, headers } = answer
       if ((status >= 200 && status < 300) || status === 404) return { kind: 'gone' }
@@ -51,7 +57,9 @@ export function createRunwayProvider(options: RunwayOptions): Provider {
     },
     prepareInput: (input, call) => prepareInput(inputs, input, call),
     async limits(call) {
-      return limitsOutcome(await client({ op: 'limits', method: 'GET', path: '/v1/organization', timeoutMs: pollTimeoutMs }, call))
+      return limitsOutcome(
+        await client({ op: 'limits', method: 'GET', path: '/v1/organization', timeoutMs: pollTimeoutMs }, call),
+      )
     },
   }
 }

@@ -23,6 +23,8 @@ export interface Delivery {
   readonly complete: boolean
   readonly receivedAtMs: number
   readonly behaviour: Behaviour['kind']
+  /** The status that the behaviour answers with; undefined where it answers nothing. */
+  readonly status: number | undefined
 }
 
 export type BehaviourRule = Behaviour & {
@@ -68,7 +70,11 @@ export async function startReceiver(options: ReceiverOptions = {}): Promise<Rece
     const behaviour = behaviourFor(path.split('?')[0] ?? path)
     const { body, complete } =
       behaviour.kind === 'reset_before_reading' ? { body: Buffer.alloc(0), complete: false } : await readAll(request)
-    deliveries.push({ method, path, headers, rawHeaders, body, complete, receivedAtMs, behaviour: behaviour.kind })
+    deliveries.push({
+      ...{ method, path, headers, rawHeaders, body, complete, receivedAtMs },
+      behaviour: behaviour.kind,
+      status: statusOf(behaviour),
+    })
     for (const look of watchers) look()
     await carryOut(behaviour, request, response)
   }
@@ -126,5 +132,19 @@ async function readAll(request: IncomingMessage): Promise<{ body: Buffer; comple
     return { body: Buffer.concat(chunks), complete: true }
   } catch {
     return { body: Buffer.concat(chunks), complete: false }
+  }
+}
+
+function statusOf(behaviour: Behaviour): number | undefined {
+  switch (behaviour.kind) {
+    case 'hang':
+    case 'drip_headers':
+    case 'reset_before_reading':
+    case 'reset_after_reading':
+      return undefined
+    case 'reset_after_status':
+      return 200
+    default:
+      return behaviour.status ?? 200
   }
 }
