@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { expect, test } from 'vitest'
 import { ROOT } from './source-files.ts'
 
@@ -29,4 +30,12 @@ test('.env.example shows every setting, and every variable of docker-compose.yml
   const wanted = [...(await settingsOf('api')), ...(await settingsOf('worker')), ...used]
   const isSimulators = (name: string) => name.startsWith('SIM')
   expect(wanted.filter((name) => !shown.has(name) && !isSimulators(name))).toEqual([])
+})
+
+test('Compose asks for what is needed to store secrets and to serve, and the simulated house has all of it', async () => {
+  const asked = namesIn(await read('docker-compose.yml'), /(?<!\$)\$\{([A-Z][A-Z0-9_]+):\?/g)
+  expect([...asked].toSorted()).toEqual(['ADMIN_API_KEY', 'ENCRYPTION_KEYS', 'STORAGE_URL', 'WEBHOOK_SECRET'])
+  const simulated = parseEnv(await read('deploy/simulator.env'))
+  expect([...asked].filter((name) => !simulated[name])).toEqual([])
+  expect(simulated['ENCRYPTION_KEYS']).toMatch(/^[\w-]+:[A-Za-z0-9+/]{43}=$/)
 })

@@ -13,7 +13,8 @@ try {
 const { simulator, parts, apiUrl, apiKey, webhookSecret } = house
 console.log(`
 genqueue runs on ${apiUrl} and reloads when a source file changes.
-No API key is needed here; for clients that insist on one it is ${apiKey}.
+No API key is needed here; for clients that insist on one:
+  export ADMIN_API_KEY=${apiKey}
 ${Object.entries(parts)
   .map(([part, what]) => `  ${part.padEnd(8)} ${what}`)
   .join('\n')}

@@ -69,6 +69,7 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
       EGRESS_ALLOW: process.env['EGRESS_ALLOW'] || LOOPBACK,
       WEBHOOK_SECRET: webhookSecret,
       ADMIN_API_KEY: apiKey,
+      ENCRYPTION_KEYS: process.env['ENCRYPTION_KEYS'] || redis.encryptionKeys,
       HEALTH_PORT: '0',
       ...(simulator && {
         RUNWAY_API_KEY: simulator.runway.keys[0],
@@ -99,7 +100,10 @@ export async function openLocalHouse(options: LocalHouseOptions): Promise<LocalH
   }
 }
 
-async function openRedis(closers: (() => Promise<unknown>)[]): Promise<{ url: string; name: string }> {
+/** A key to encrypt with only where Redis begins empty: what another one holds would be lost with it at the next start. */
+async function openRedis(
+  closers: (() => Promise<unknown>)[],
+): Promise<{ url: string; name: string; encryptionKeys?: string }> {
   const given = process.env['REDIS_URL']
   if (given) return { url: given, name: new URL(given).host }
   const binary = await ensureRedisServer({ install: false })
@@ -107,6 +111,7 @@ async function openRedis(closers: (() => Promise<unknown>)[]): Promise<{ url: st
   closers.push(() => server.stop())
   return {
     url: server.url,
+    encryptionKeys: `local:${randomBytes(32).toString('base64')}`,
     name: binary ? `${binary}, a process of its own` : 'Valkey inside a process (no Redis here)',
   }
 }

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { parseEnv } from 'node:util'
 import { parseConfig } from '@genqueue/api'
+import { JobErrorCode, PROBLEMS } from '@genqueue/contract'
 import { readWorkerConfig } from '@genqueue/worker'
 import { expect, test } from 'vitest'
 import { ROOT } from '../scripts/source-files.ts'
@@ -49,6 +50,12 @@ test('what the README shows of an example is that example', async () => {
   const shown = [...readme.matchAll(/<!-- (examples\/\S+) -->\n```ts\n([\s\S]*?)```/g)]
   expect(shown.length).toBeGreaterThan(0)
   for (const [, path = '', code] of shown) expect(code, path).toBe(await read(path))
+})
+
+test('every code that an answer or a failed job may carry is explained in docs/api.md', async () => {
+  const page = await read('docs/api.md')
+  const codes = [...Object.keys(PROBLEMS), ...JobErrorCode.options]
+  expect(codes.filter((code) => !page.includes(`\`${code}\``))).toEqual([])
 })
 
 async function settingsOf(app: 'api' | 'worker'): Promise<string[]> {

@@ -36,6 +36,8 @@ async function openRotation() {
       runware: { keys: [RUNWARE_FIRST, RUNWARE_SECOND] },
     },
     env: {
+      // No answer is given up here for slowness of the machine: what is late would be unknown.
+      SUBMIT_TIMEOUT_MS: '10000',
       NODE_ENV: 'development',
       LOG_LEVEL: 'debug',
       ENCRYPTION_KEYS: `${K1}`,

@@ -6,7 +6,7 @@ import { startWorkerProcess } from './worker-process.ts'
 let house: House
 afterEach(() => house.close())
 
-test('SIGTERM under load: exit 0, nothing lost, nothing claimed after the signal', async () => {
+test('19 SIGTERM under load: exit 0, nothing lost, nothing claimed after the signal', async () => {
   house = await openHouse({ workers: 0, simulator: { runway: { concurrency: null } } })
   house.simulator.runway.latency({ minMs: 20_000, maxMs: 20_000, seed: 'slow' })
   const first = await startWorkerProcess({ ...house.env, SUBMIT_CONCURRENCY: '4' })
@@ -15,7 +15,7 @@ test('SIGTERM under load: exit 0, nothing lost, nothing claimed after the signal
   )
   const creates = () =>
     Object.values(house.simulator.runway.ledger().markers).reduce((sum, { requests }) => sum + requests, 0)
-  await expect.poll(creates, { interval: 5 }).toBeGreaterThan(8)
+  await expect.poll(creates, { interval: 5, timeout: 10_000 }).toBeGreaterThan(8)
   const draining = once(first.child, 'message')
   first.child.kill('SIGTERM')
   await draining
@@ -32,7 +32,7 @@ test('SIGTERM under load: exit 0, nothing lost, nothing claimed after the signal
   house.assertHonest()
 })
 
-test('SIGTERM to a worker that copies: the copy is handed back and another worker finishes it', async () => {
+test('20 SIGTERM to a worker that copies: the copy is handed back and another worker finishes it', async () => {
   house = await openHouse({
     workers: 0,
     env: { SHUTDOWN_GRACE_MS: '300', LOCK_DURATION_MS: '2000', STALLED_INTERVAL_MS: '500' },

@@ -3,7 +3,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** What lies between two ends of a connection; may be changed while it is in use. */
-export type Trouble = {
+type Trouble = {
   /** Of every piece, each way. */
   latencyMs?: number
   bytesPerSecond?: number

@@ -65,7 +65,7 @@ async function takeIn(
   try {
     const value = body.encoding === 'form' && formShape ? coerceForm(body.value, formShape) : body.value
     job = draft({ ...(await withFiles(value, body.inputs, caller.team, deps.files)), encoding: body.encoding })
-    checkAllowed(caller, { ...job, webhookUrl: job.request.webhookUrl })
+    checkAllowed(caller, job)
     checkRedis()
   } catch (error) {
     await body.discard()

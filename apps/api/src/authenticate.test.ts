@@ -105,6 +105,13 @@ test('pages of other sites in the same browser do not pass as the own machine', 
   expect(await keyless.ask(own)).toHaveProperty('team')
 })
 
+test.each(['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'])(
+  'a request that a proxy or tunnel on the own machine passed on (%s) is not its own',
+  async (name) => {
+    await expect(keyless.ask({ [name]: '203.0.113.7' })).rejects.toThrow('Send an API key')
+  },
+)
+
 test('after twenty wrong keys in a minute an address waits, and nobody is asked about most of its keys', async () => {
   let nowMs = 1_000_000
   const { ask, asked } = open({ attempts: new FailedAttempts(() => nowMs) })

@@ -40,6 +40,8 @@ const EVERYTHING: ReadonlySet<Scope> = new Set(SCOPES)
 const TEAM_SCOPES: ReadonlySet<Scope> = new Set(['jobs:create', 'jobs:read', 'jobs:cancel', 'webhooks:manage'])
 const KEYLESS: Somebody = { team: DEFAULT_TEAM, scopes: EVERYTHING, actor: 'keyless' }
 const KEY_HEADERS = ['x-api-key', 'x-bf-vk'] as const
+/** What proxies and tunnels on this machine add to requests of others. */
+const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'] as const
 
 /** Answers with the team and scopes of the request's key; a key that is unknown or malformed is refused, whatever the mode. */
 export function createAuthenticate(
@@ -108,6 +110,7 @@ function keyOf(headers: Credentials['headers']): string | undefined {
 
 // A page of a foreign site, open in the developer's browser, can reach this port too: by its own name or by DNS rebinding.
 function isOwnMachine({ headers, url }: Credentials): boolean {
+  if (PROXY_HEADERS.some((name) => headers.get(name) !== null)) return false
   const { hostname, host } = new URL(url)
   const site = headers.get('sec-fetch-site')
   const isOwnSite = site === null || site === 'same-origin' || site === 'none'

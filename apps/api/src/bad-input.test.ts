@@ -166,7 +166,7 @@ test.each<[string, Wanted]>([
   ['limit=101', { status: 400, code: 'invalid_request', param: 'limit', says: /100/ }],
   ['limit=x', { status: 400, code: 'invalid_request', param: 'limit' }],
   ['order=up', { status: 400, code: 'invalid_request', param: 'order', says: /asc, desc/ }],
-  ['after=job_1', { status: 400, code: 'invalid_request', param: 'after' }],
+  ['after=job_1', { status: 400, code: 'invalid_request', param: 'after', says: /must be an id: job_/ }],
   ['status=done', { status: 400, code: 'invalid_request', param: 'status', says: /completed/ }],
   ['created_after=yesterday', { status: 400, code: 'invalid_request', param: 'created_after' }],
 ])('GET /v1/videos?%s is refused by name', async (query, wanted) => {

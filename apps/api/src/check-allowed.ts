@@ -2,14 +2,19 @@ import type { Allowed } from '@genqueue/accounts'
 import { ProblemError, type ProviderName } from '@genqueue/contract'
 import type { Identity } from './authenticate.ts'
 
-type Work = { provider: ProviderName; model?: string | undefined; webhookUrl?: string | undefined }
+type Work = {
+  provider: ProviderName
+  model?: string | undefined
+  request: { webhookUrl?: string | undefined; body: Readonly<Record<string, unknown>> }
+}
 
 /** Refuses work that the team or the key of the request is not for. */
 export function checkAllowed({ allowed }: Pick<Identity, 'allowed'>, work: Work): void {
   for (const each of allowed) checkOne(each, work)
 }
 
-function checkOne({ models, providers, callbackHosts }: Allowed, { provider, model = '', webhookUrl }: Work): void {
+function checkOne({ models, providers, callbackHosts }: Allowed, { provider, model = '', request }: Work): void {
+  const { webhookUrl, body } = request
   const name = `${provider}/${model}`
   if (providers && !providers.includes(provider)) {
     throw forbidden(`This API key is for ${providers.join(', ')} only`, 'model')
@@ -18,6 +23,11 @@ function checkOne({ models, providers, callbackHosts }: Allowed, { provider, mod
     throw forbidden(`This API key is for these models only: ${models.join(', ')}`, 'model')
   }
   if (webhookUrl !== undefined) checkHost(callbackHosts, webhookUrl, 'webhook_url')
+  // Where Runware itself sends what it has made.
+  const { uploadEndpoint = null } = body
+  if (uploadEndpoint !== null) {
+    checkHost(callbackHosts, typeof uploadEndpoint === 'string' ? uploadEndpoint : '', 'uploadEndpoint')
+  }
 }
 
 /** Refuses an address that the team or the key of the request may not have called. */
@@ -27,7 +37,7 @@ export function checkCallbackHost({ allowed }: Pick<Identity, 'allowed'>, url: s
 
 function checkHost(callbackHosts: Allowed['callbackHosts'], url: string, param: string): void {
   if (!callbackHosts) return
-  const { hostname } = new URL(url)
+  const hostname = URL.parse(url)?.hostname ?? ''
   if (!callbackHosts.some((pattern) => isHost(pattern, hostname))) {
     throw forbidden(`This API key may name these hosts only: ${callbackHosts.join(', ')}`, param)
   }

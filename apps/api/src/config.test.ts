@@ -36,6 +36,7 @@ test('development takes requests without a key on loopback only, and needs keys 
   expect(parseConfig(NEEDED)).toMatchObject({ host: '127.0.0.1', port: 8080, allowKeyless: true })
   expect(faultOf({ ...NEEDED, HOST: '0.0.0.0' })).toContain('HOST')
   expect(parseConfig({ ...NEEDED, HOST: '0.0.0.0', API_KEYS: `blue=${KEY}` }).allowKeyless).toBe(false)
+  expect(parseConfig({ ...NEEDED, TRUST_PROXY_HOPS: '1' }).allowKeyless).toBe(false)
 })
 
 test('prices are JSON that names a price for a vendor’s model, and what is wrong with them is said', () => {

@@ -138,7 +138,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     logLevel: vars.LOG_LEVEL,
     teamKeys,
     /** A request without any key acts as the default team: on a developer's own machine only. */
-    allowKeyless: !isProduction && isLoopback,
+    allowKeyless: !isProduction && isLoopback && vars.TRUST_PROXY_HOPS === 0,
     egress,
     /** Whose pages may read answers; nobody's by default. */
     corsOrigins: vars.CORS_ORIGINS,

@@ -162,14 +162,19 @@ test('a key is known per team and per route', async () => {
   expect(new Set(ids).size).toBe(3)
 })
 
-test('a key is kept for a day, or as long as the job where that is longer; after that it is a new one', async () => {
+test('a key is kept for a day, or as long as the job can be where that is longer; after that it is a new one', async () => {
   const DAY_MS = 86_400_000
-  const lifeOf = async (retentionDays: number) => {
+  const lifeOf = async (retentionDays: number, delayDays = 0) => {
     const key = freshKey()
     const send = () =>
       house.post(
         '/v1/jobs',
-        { ...JOB, retention_seconds: retentionDays * 86_400 },
+        {
+          ...JOB,
+          retention_seconds: retentionDays * 86_400,
+          delay_seconds: delayDays * 86_400,
+          deadlines: { queue_seconds: 3600, throttled_seconds: 3600, running_seconds: 3600 },
+        },
         { headers: { 'idempotency-key': key } },
       )
     const id = await idOf(await send())
@@ -181,7 +186,8 @@ test('a key is kept for a day, or as long as the job where that is longer; after
     return leftMs / DAY_MS
   }
   expect(await lifeOf(0.5)).toBeCloseTo(1, 2)
-  expect(await lifeOf(3)).toBeCloseTo(3, 2)
+  expect(await lifeOf(3)).toBeCloseTo(3.125, 2)
+  expect(await lifeOf(0.5, 7)).toBeCloseTo(7.625, 2)
 })
 
 test('the key may stand in the body of the native door', async () => {

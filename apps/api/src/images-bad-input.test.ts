@@ -34,7 +34,7 @@ test.each<[string, object, Wanted]>([
   ['another response', { response_format: 'gif' }, { code: 'invalid_request', param: 'response_format', says: /url/ }],
   ['another format', { output_format: 'tiff' }, { code: 'invalid_request', param: 'output_format', says: /webp/ }],
   ['too much quality', { output_compression: 101 }, { code: 'invalid_request', param: 'output_compression' }],
-  ['words as seed', { seed: 'x' }, { code: 'invalid_request', param: 'seed' }],
+  ['words as seed', { seed: 'x' }, { code: 'invalid_request', param: 'seed', says: /whole number$/ }],
   ['words as image', { image: 'a.png' }, { code: 'invalid_input_reference', param: 'image', says: /data URI/ }],
   ['one bad image of two', { image: [URL_OF_IMAGE, 7] }, { code: 'invalid_input_reference', param: 'image[1]' }],
   ['a number as mask', { mask: 7 }, { code: 'invalid_input_reference', param: 'mask' }],

@@ -53,9 +53,9 @@ function expectation(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `must be one of ${issue.values.join(', ')}`
     case 'too_big':
-      return `must be at most ${issue.maximum}${unit(issue.origin)}`
+      return `must be at most ${issue.maximum}${unit(issue.origin, issue.maximum)}`
     case 'too_small':
-      return `must be at least ${issue.minimum}${unit(issue.origin)}`
+      return `must be at least ${issue.minimum}${unit(issue.origin, issue.minimum)}`
     case 'custom':
       return issue.message
     default:
@@ -73,9 +73,10 @@ const NAMES: Readonly<Record<string, string>> = {
   record: 'an object',
 }
 
-function unit(origin: string): string {
-  if (origin === 'string') return ' characters long'
-  return origin === 'array' ? ' items long' : ''
+function unit(origin: string, count: number | bigint): string {
+  const plural = Number(count) === 1 ? '' : 's'
+  if (origin === 'string') return ` character${plural} long`
+  return origin === 'array' ? ` item${plural} long` : ''
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -38,6 +38,7 @@ describe('the environment of a worker', () => {
     ['EGRESS_ALLOW', '10.0.0.0/99'],
     ['POLL_TIMEOUT_MS', '-1'],
     ['POLL_TIMEOUT_MS', '1.5'],
+    ['WEBHOOK_TIMEOUT_MS', '30001'],
     ['COPY_CONCURRENCY', '0'],
     ['MAX_OUTPUT_BYTES', '5GB'],
     ['HEALTH_PORT', '70000'],

@@ -77,7 +77,7 @@ const Env = z.object({
   COPY_TIMEOUT_MS: Milliseconds.default(1_800_000),
   COPY_DEADLINE_MS: Milliseconds.default(6 * 3_600_000),
   MAX_OUTPUT_BYTES: Count.default(5_368_709_120),
-  WEBHOOK_TIMEOUT_MS: Milliseconds.default(15_000),
+  WEBHOOK_TIMEOUT_MS: Milliseconds.max(30_000).default(15_000),
   LOCK_DURATION_MS: Milliseconds.default(30_000),
   STALLED_INTERVAL_MS: Milliseconds.default(10_000),
   RECONCILE_INTERVAL_MS: Milliseconds.default(10_000),

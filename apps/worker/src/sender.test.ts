@@ -98,6 +98,29 @@ test('an endpoint that is disabled gets nothing: what waits for it is held; what
   expect(calls).toEqual([])
 })
 
+test('a worker that cannot open an endpoint’s secret leaves its webhooks to one that can, long before the lease ends', async () => {
+  const taken: string[] = []
+  const send = async ({ id }: WebhookCall): Promise<WebhookAnswer> => {
+    taken.push(id)
+    return TAKEN
+  }
+  const destinationOf = async () => {
+    throw new Error('The secrets of a webhook endpoint do not open')
+  }
+  const without = sending.sender({ destinationOf, send })
+  without.start()
+  const id = `msg_${(await sending.endJob('https://a.example/')).slice(4)}`
+  const { sending: leased } = sending.keys
+  await expect.poll(async () => (await sending.outbox.get(id))?.nextAtMs).toBeGreaterThan(Date.now() + 1_000)
+  await expect.poll(() => sending.redis.exists(leased('host:a.example'))).toBe(0)
+  await without.stop()
+  const later = sending.sender({ send, clockOffsetMs: 2_000 })
+  later.start()
+  await expect.poll(() => taken).toEqual([id])
+  await later.stop()
+  expect(await sending.outbox.get(id)).toMatchObject({ status: 'delivered', attempts: 1 })
+})
+
 test('one that goes down with the process’s own fault is tried again when its lease ends; a stop writes back what is under way', async () => {
   const id = await sending.endJob('https://a.example/1')
   let calls = 0

@@ -13,6 +13,8 @@ const LEAST_IDLE_MS = 10
 const AFTER_FAILURE_MS = 1_000
 /** A lease outlives the call by this much, so that its outcome can still be written. */
 const LEASE_MARGIN_MS = 2_000
+/** For so long a delivery that this worker cannot send is left to others. */
+const HAND_BACK_MS = 2_000
 /** Of all sockets, those kept for receivers that took the last webhook. */
 const PROVEN_SHARE = 1 / 8
 const MAX_PROGRESS_ATTEMPTS = 3
@@ -117,11 +119,15 @@ export class Sender {
 
   /** Never rejects: what goes wrong here is put right when the lease ends. */
   async #attempt(delivery: LeasedDelivery): Promise<void> {
+    let isKnown = false
     try {
       const destination = await this.#deps.destinationOf(delivery)
+      isKnown = true
       if (typeof destination === 'string') this.#note({ delivery, next: { status: UNSENT[destination] } })
       else await this.#send(delivery, destination)
     } catch (error) {
+      // Another worker may have what this one lacks to send it.
+      if (!isKnown) this.#note({ delivery, next: { status: 'pending', retryInMs: HAND_BACK_MS } })
       this.#deps.log.error({ err: error, deliveryId: delivery.id, jobId: delivery.jobId }, 'sending a webhook failed')
     }
   }

@@ -97,6 +97,14 @@ describe('a receiver that', () => {
     await expect.poll(openSockets).toBe(0)
   })
 
+  test('answers 200 and never ends its body holds a socket for a second, not until the deadline', async () => {
+    const patient = createWebhookSender({ agent, policy: policyAllowing('127.0.0.0/8'), timeoutMs: 10_000 })
+    simulator.receiver.behave({ kind: 'drip_body', intervalMs: 20, path: '/slow' })
+    const { answer, tookMs } = await timed(() => patient(call('/slow')))
+    expect(answer).toMatchObject({ kind: 'answered', status: 200 })
+    expect(tookMs).toBeLessThan(1_000 + SLACK_MS)
+  })
+
   test('answers with a gigabyte has answered: what lies beyond 4 KB is not read', async () => {
     simulator.receiver.behave({ kind: 'huge_body', bytes: 1e9, status: 503, path: '/huge' })
     const { answer, tookMs } = await timed(() => send(call('/huge')))

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { signWebhook, type WebhookSigningKey } from '@genqueue/contract'
 import { EgressError, type EgressPolicy, guardedRequest } from '@genqueue/egress'
 import { parseRetryAfter } from '@genqueue/providers'
@@ -7,9 +8,11 @@ import type { WebhookAnswer, WebhookCall } from './stages/notify.ts'
 const MAX_ANSWER_BYTES = 4096
 const KEPT_ANSWER_BYTES = 1024
 const HEADERS_TIMEOUT_MS = 10_000
+/** Of an answer whose status is there: a receiver that drips the rest is not to hold a socket for as long as one that thinks. */
+const READ_TIMEOUT_MS = 1_000
 const MAX_RETRY_AFTER_MS = 7 * 86_400_000
 
-/** Sends signed webhooks: guarded address, total deadline, no redirects, the answer read to 4 KB and kept to 1 KB at most. */
+/** Sends signed webhooks: guarded address, total deadline, no redirects, the answer read to 4 KB or for a second and kept to 1 KB. */
 export function createWebhookSender(deps: {
   agent: Agent
   policy: EgressPolicy
@@ -57,7 +60,8 @@ export function createWebhookSender(deps: {
 }
 
 /** The beginning of a body as text, whatever becomes of the rest. Control characters would reach terminals by the log. */
-async function readStart(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function readStart(body: Readable): Promise<string> {
+  const timer = setTimeout(() => body.destroy(), READ_TIMEOUT_MS)
   const kept: Uint8Array[] = []
   let bytes = 0
   try {
@@ -68,6 +72,8 @@ async function readStart(body: AsyncIterable<Uint8Array>): Promise<string> {
     }
   } catch {
     // Cut short or too slow: it has answered all the same.
+  } finally {
+    clearTimeout(timer)
   }
   return Buffer.concat(kept)
     .toString('utf8')

@@ -4,7 +4,9 @@ import { Limits } from './limits.ts'
 import { Scope } from './scope.ts'
 import { Allowances, TeamId } from './team.ts'
 
-export const ApiKeyId = z.string().regex(/^key_[0-9A-HJKMNP-TV-Z]{26}$/)
+export const ApiKeyId = z
+  .string()
+  .regex(/^key_[0-9A-HJKMNP-TV-Z]{26}$/, 'must be an id: key_ and 26 digits and capital letters')
 
 const MAX_SECONDS = 315_360_000
 const DAY_SECONDS = 86_400
@@ -23,11 +25,16 @@ const CallbackHosts = z
   )
   .min(1)
   .max(100)
-  .meta({ description: 'Hosts that webhook_url may name: exact, or `*.example.com` for all below; any unless given' })
+  .meta({ description: 'Hosts that webhooks may go to: exact, or `*.example.com` for all below; any unless given' })
 
 const ExpiresAt = z.int().min(0).max(100_000_000_000).meta({ description: 'Unix seconds; never unless given' })
 
-const Name = z.string().min(1).max(128).meta({ description: 'For people' })
+const Name = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^\P{Cc}*$/u, 'must not hold control characters, line breaks among them')
+  .meta({ description: 'For people' })
 
 export const CreateApiKeyRequest = Allowances.extend({
   team: TeamId.optional().meta({ description: "The caller's unless given" }),

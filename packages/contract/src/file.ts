@@ -1,7 +1,9 @@
 import { z } from 'zod'
 
 /** `file_` and a ULID: an input that was stored once and may be used by many jobs of its team. */
-export const FileId = z.string().regex(/^file_[0-9A-HJKMNP-TV-Z]{26}$/)
+export const FileId = z
+  .string()
+  .regex(/^file_[0-9A-HJKMNP-TV-Z]{26}$/, 'must be an id: file_ and 26 digits and capital letters')
 export type FileId = z.infer<typeof FileId>
 
 /** OpenAI's file object, with hash and type. */

@@ -3,7 +3,7 @@ import { Metadata } from './job.ts'
 import { JobFailure, JobOptions, OutputResource } from './native-job.ts'
 
 /** Seeds beyond 2^53 come as text, because a JSON number would not survive. */
-const Seed = z.union([z.int().min(0), z.string().regex(/^\d{1,19}$/)])
+const Seed = z.union([z.int().min(0), z.string().regex(/^\d{1,19}$/, 'must be a whole number')])
 const Reference = z.union([z.string(), z.record(z.string(), z.json())])
 
 /**

@@ -27,7 +27,9 @@ export function isTerminal(status: JobStatus): status is TerminalStatus {
 }
 
 /** `job_` and a ULID: sorts by time of intake, holds no dot or colon, and is the same on every door. */
-export const JobId = z.string().regex(/^job_[0-9A-HJKMNP-TV-Z]{26}$/)
+export const JobId = z
+  .string()
+  .regex(/^job_[0-9A-HJKMNP-TV-Z]{26}$/, 'must be an id: job_ and 26 digits and capital letters')
 export type JobId = z.infer<typeof JobId>
 
 /** What an operation makes; it names the webhook's event type. */

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { ProviderName } from './job.ts'
 
 const ModelName = z.string().min(1).max(200)
-const MAX_KEYS = 64
+/** Those that are stored, and those of the environment as they were shown. */
+const MAX_LISTED_KEYS = 128
 const MAX_MODELS = 500
 const Timestamp = z.iso.datetime()
 /** Shown in answers and taken back unread, so that what was read can be changed and sent again. */
@@ -76,7 +77,7 @@ const Settings = z.strictObject({
     .record(ModelName, ModelLimits)
     .nullish()
     .meta({ description: 'By model and for each key; instead of the limits that the vendor tells' }),
-  keys: z.array(ProviderKeyInput).max(MAX_KEYS).default([]),
+  keys: z.array(ProviderKeyInput).max(MAX_LISTED_KEYS).default([]),
   object: readOnly(),
   retired: readOnly(),
   created_at: readOnly(),
@@ -90,6 +91,10 @@ export type CreateProviderRequest = z.infer<typeof CreateProviderRequest>
 /** `PUT /api/providers/{provider}`: the whole of it; a key that is not named is gone. */
 export const ReplaceProviderRequest = Settings.extend({
   provider: ProviderName.optional(),
+  keys: Settings.shape.keys
+    .unwrap()
+    .optional()
+    .meta({ description: 'All of them; may be left out only while none is stored, so that none goes by oversight' }),
   revision: z
     .string()
     .nullish()

@@ -26,7 +26,12 @@ export const Allowances = z.object({
   providers: list(ProviderName).optional().meta({ description: 'Any unless given' }),
 })
 
-const Name = z.string().min(1).max(128).meta({ description: 'For people' })
+const Name = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^\P{Cc}*$/u, 'must not hold control characters, line breaks among them')
+  .meta({ description: 'For people' })
 
 export const CreateTeamRequest = Allowances.extend({
   id: TeamId,

@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const UsageGroup = z.enum(['team', 'key', 'provider', 'model', 'day'])
 export type UsageGroup = z.infer<typeof UsageGroup>
 
-const Day = z.iso.date()
+const Day = z.iso.date({ error: 'must be a day such as 2026-11-20' })
 
 /** `GET /api/usage`: whole days of UTC, by the time at which jobs came in. */
 export const UsageQuery = z.object({

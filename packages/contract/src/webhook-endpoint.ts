@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { WebhookEventType, WebhookSubscriptions } from './webhook-subscription.ts'
 
-export const WebhookEndpointId = z.string().regex(/^we_[0-9A-HJKMNP-TV-Z]{26}$/)
+export const WebhookEndpointId = z
+  .string()
+  .regex(/^we_[0-9A-HJKMNP-TV-Z]{26}$/, 'must be an id: we_ and 26 digits and capital letters')
 
 const Name = z.string().min(1).max(128).meta({ description: 'For people' })
 const Url = z.string().max(2048).meta({ description: 'https, of a public host' })

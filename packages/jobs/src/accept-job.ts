@@ -85,7 +85,7 @@ export async function acceptJob(job: NewJob, deps: Required<JobsDeps>): Promise<
     [idempotency ? keys.idempotency(team, idempotency.hash) : keys.job(id), keys.job(id), keys.open, keys.list(team)],
     [
       idempotency?.fingerprint ?? '',
-      Math.max(DAY_MS, request.retentionMs),
+      Math.max(DAY_MS, delayMs + longestMs(request)),
       id,
       delayMs + Math.min(reconcileAfter.submitMs, request.deadlines.queueMs),
       money.length,
@@ -115,4 +115,9 @@ export async function acceptJob(job: NewJob, deps: Required<JobsDeps>): Promise<
   if (hasTurn) await queues.send(queue, id, turnKey(id, fence), { priority: turn })
   if (!(await isKept)) return UNKEPT
   return { kind: 'created', job: hasTurn ? { ...record, fence, turn } : record }
+}
+
+/** How long a job that does not sleep first can be there, to the end of its record. */
+function longestMs({ deadlines, retentionMs }: JobRequest): number {
+  return deadlines.queueMs + deadlines.throttledMs + deadlines.runningMs + retentionMs
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
-import { type Delivery, type DeliveryStatus, decodeDelivery } from './delivery.ts'
+import type { Delivery, DeliveryStatus } from './delivery.ts'
 import type { Keys } from './keys.ts'
+import { readDelivery } from './read-delivery.ts'
 
 const PAGE = 100
 /** A filter that matches little may look at this many deliveries before it hands the rest to the next request. */
@@ -43,7 +44,7 @@ export async function listDeliveries(
       const [rowStatus, rowEndpoint] = signs[index] ?? []
       if ((status ?? rowStatus) === rowStatus && (endpointId ?? rowEndpoint) === rowEndpoint) {
         if (found.length === limit) return { deliveries: found, hasMore: true, lastId }
-        const row = decodeDelivery(await redis.hgetall(keys.delivery(id)))
+        const row = await readDelivery({ redis, keys }, id)
         if (row) found.push(row)
       }
       lastId = id

@@ -47,7 +47,7 @@ export const Delivery = z.object({
   round: z.coerce.number(),
   /** Attempts of this round. */
   step: z.coerce.number(),
-  /** While it is pending: not before. */
+  /** While it is pending: not before. Once read, not before the circuit of its destination lets one through, either. */
   nextAtMs: z.coerce.number().optional(),
   endedAtMs: z.coerce.number().optional(),
   /** The last twenty attempts, oldest first. */

@@ -90,6 +90,16 @@ test('after five failures in a row a destination is left alone for longer and lo
   expect(back.filter(({ destination }) => destination === 'host:down.example')).toHaveLength(12)
 })
 
+test('a delivery behind an open circuit says when the next one is let through', async () => {
+  for (let n = 0; n < 5; n += 1) await endJob(house, { host: 'down.example' })
+  await sendAll(house.outbox, 500)
+  const { id } = await endJob(house, { host: 'down.example', team: 'waits' })
+  const openUntilMs = Number(await house.redis.hget(house.keys.destination('host:down.example'), 'openUntil'))
+  expect((await only(id)).nextAtMs).toBe(openUntilMs)
+  const { deliveries } = await house.outbox.listByStatus('waits', { status: 'pending', limit: 1 })
+  expect(deliveries[0]?.nextAtMs).toBe(openUntilMs)
+})
+
 test('a host that answers, though not as one hopes, is no host that is down; an endpoint of one team is judged by both', async () => {
   const endpoint = await addEndpoint(house, 'refused')
   for (let n = 0; n < 8; n += 1) await endJob(house, { team: 'refused', host: 'a.example' })
@@ -149,6 +159,25 @@ test('receivers that have not proven themselves leave room for those that have',
   expect(deliveries.filter(({ destination }) => destination === 'host:good.example')).toHaveLength(2)
   const rest = await house.outbox.lease({ limit: 8, suspects: 0, leaseMs: 60_000 })
   expect(rest.deliveries).toEqual([])
+})
+
+test('a destination with much to take takes turns with one that has little, whatever else comes for it', async () => {
+  for (const host of ['much.example', 'little.example']) {
+    for (let n = 0; n < 3; n += 1) {
+      await endJob(house, { host })
+      await sendAll(house.outbox, 200)
+    }
+  }
+  for (let n = 0; n < 8; n += 1) await endJob(house, { host: 'much.example' })
+  await endJob(house, { host: 'little.example' })
+  const turns: (string | undefined)[] = []
+  for (let n = 0; n < 3; n += 1) {
+    const [leased] = (await house.outbox.lease({ ...fresh, limit: 1 })).deliveries
+    turns.push(leased?.destination)
+    await endJob(house, { host: 'much.example' })
+    if (leased) await house.outbox.record([outcome(leased, 200)])
+  }
+  expect(turns).toContain('host:little.example')
 })
 
 test('each endpoint of the team that wants the event gets its own row with the same bytes; a disabled one is held', async () => {
@@ -237,6 +266,14 @@ test('redelivering sends the same id and bytes at once, with a schedule that sta
     log: [{ status: 500 }, { status: 200 }],
   })
   expect(await house.outbox.redeliver('msg_none')).toBe('gone')
+})
+
+test('what waited for an endpoint that was deleted is not sent again, nor counted as if it were', async () => {
+  const endpoint = await addEndpoint(house, 'left', { status: 'disabled' })
+  const { id } = await only((await endJob(house, { team: 'left' })).id)
+  await house.redis.hdel(house.keys.endpoints('left'), endpoint.id)
+  expect(await house.outbox.redeliver(id)).toBe('gone')
+  expect(await house.outbox.redeliverFailedSince('left', 0)).toEqual({ redelivered: 0, hasMore: false })
 })
 
 test('a team’s deliveries are listed newest first, by status, in pages that miss nothing; what failed since then is sent again', async () => {

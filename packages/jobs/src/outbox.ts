@@ -1,9 +1,10 @@
 import type { JobId } from '@genqueue/contract'
 import type { Redis } from 'ioredis'
-import { type Delivery, type DeliveryAttempt, type DeliveryStatus, decodeDelivery } from './delivery.ts'
+import type { Delivery, DeliveryAttempt, DeliveryStatus } from './delivery.ts'
 import { type DeliveryPage, type DeliveryQuery, listDeliveries } from './delivery-list.ts'
 import { EndpointDisabledReason } from './endpoint-row.ts'
 import type { Keys } from './keys.ts'
+import { readDelivery } from './read-delivery.ts'
 import { loadScript } from './script.ts'
 import { KEEP_DELIVERIES_MS } from './webhook-news.ts'
 
@@ -93,7 +94,7 @@ export class Outbox {
   }
 
   async get(id: string): Promise<Delivery | undefined> {
-    return decodeDelivery(await this.#redis.hgetall(this.#keys.delivery(id)))
+    return readDelivery({ redis: this.#redis, keys: this.#keys }, id)
   }
 
   /**
@@ -187,13 +188,18 @@ export class Outbox {
   ): Promise<{ redelivered: number; hasMore: boolean; nextSinceMs?: number }> {
     const list = this.#keys.deliveries(team)
     let redelivered = 0
-    for (let at = await this.#redis.zcount(list, '-inf', `(${sinceMs}`); ; at += REDELIVER_BATCH) {
+    let last: string | undefined
+    for (;;) {
+      // Places move when the oldest leave the list meanwhile, perhaps with the last one that was seen.
+      const place = last === undefined ? null : await this.#redis.zrank(list, last)
+      const at = place === null ? await this.#redis.zcount(list, '-inf', `(${sinceMs}`) : place + 1
       const ids = await this.#redis.zrange(list, String(at), String(at + REDELIVER_BATCH - 1))
       const replies = await this.#redeliver(ids, statuses, endpointId)
       redelivered += replies.filter((reply) => reply === 'redelivered').length
+      last = ids.at(-1)
       if (ids.length < REDELIVER_BATCH) return { redelivered, hasMore: false }
       if (redelivered < MAX_REDELIVERED) continue
-      const nextSinceMs = Number(await this.#redis.zscore(list, ids.at(-1) ?? ''))
+      const nextSinceMs = Number(await this.#redis.zscore(list, last ?? ''))
       return { redelivered, hasMore: true, nextSinceMs }
     }
   }

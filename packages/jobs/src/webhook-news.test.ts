@@ -69,6 +69,19 @@ test('a body is an event of at most 20 KB, whatever the vendor and the caller wr
   )
 })
 
+test('of what does not fit, the metadata that callers know their jobs by goes last', () => {
+  const metadata = { order: '42' }
+  const parts = { model: 'm'.repeat(9_000), taskId: 't'.repeat(9_000), upstreamStatus: 'u'.repeat(9_000) }
+  const outputs = Array.from({ length: 200 }, (_, index) => outputOf(index))
+  const dataOf = (job: JobRecord) => {
+    const [, , body = ''] = webhookNews({ ...job, request: { ...job.request, metadata } }, 'https://q.example', 3)
+    return WebhookEvent.parse(JSON.parse(body)).data
+  }
+  const listed = dataOf(ended({ outputs }))
+  expect([listed.metadata, listed.outputs.length]).toEqual([metadata, 20])
+  expect(dataOf(ended(parts))).toMatchObject({ metadata, model: null, task_id: null })
+})
+
 test('the job’s own URL waits with those to its host, and is told the events it wants', () => {
   const urlOf = (webhookEvents?: string[]) => webhookNews(ended({ ...(webhookEvents && { webhookEvents }) }), '', 3)[3]
   expect(webhookNews(ended({}), '', 3)[4]).toBe('host:hooks.team.example:8443')

@@ -58,13 +58,18 @@ export function renderBody(
     timestamp: new Date(nowMs).toISOString(),
     data: jobResource(job, publicUrl),
   }
-  const { data } = event
-  const whole = JSON.stringify(event)
-  if (Buffer.byteLength(whole) <= MAX_BODY_BYTES) return whole
-  // What the job's own resource also says is left out, the largest first.
-  const short = { ...data, outputs: data.outputs.slice(0, MAX_LISTED_OUTPUTS), failures: [], metadata: {} }
-  const shorter = JSON.stringify({ ...event, data: short })
-  if (Buffer.byteLength(shorter) <= MAX_BODY_BYTES) return shorter
+  for (const data of shorterAndShorter(event.data)) {
+    const body = JSON.stringify({ ...event, data })
+    if (Buffer.byteLength(body) <= MAX_BODY_BYTES) return body
+  }
+  throw new Error('An event does not fit, whatever is left out')
+}
+
+/** Leaves out what the job's own resource also says; last of all the metadata that callers know their jobs by. */
+function* shorterAndShorter(data: WebhookEvent['data']): Generator<WebhookEvent['data']> {
+  yield data
+  const short = { ...data, outputs: data.outputs.slice(0, MAX_LISTED_OUTPUTS), failures: [] }
+  yield short
   const bare: WebhookEvent['data'] = {
     ...short,
     outputs: [],
@@ -74,5 +79,6 @@ export function renderBody(
     waiting: null,
     error: data.error && { ...data.error, provider_code: null, provider_message: null },
   }
-  return JSON.stringify({ ...event, data: bare })
+  yield bare
+  yield { ...bare, metadata: {} }
 }

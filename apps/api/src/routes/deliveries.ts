@@ -9,7 +9,9 @@ import { parseRequest } from '../invalid-request.ts'
 import { json, type Reply } from '../reply.ts'
 import type { ApiContext, Caller, Route } from '../route.ts'
 
-const DeliveryId = z.string().regex(/^msg_[0-9A-HJKMNP-TV-Z]{26}(_p\d{1,9})?(_[0-9A-HJKMNP-TV-Z]{26})?$/)
+const DeliveryId = z
+  .string()
+  .regex(/^msg_[0-9A-HJKMNP-TV-Z]{26}(_p\d{1,9})?(_[0-9A-HJKMNP-TV-Z]{26})?$/, 'must be an id, which begins with msg_')
 
 const DeliveryListQuery = z.object({
   status: DeliveryState.optional(),

@@ -109,6 +109,17 @@ test('a job that is removed while it is followed ends the stream', async () => {
   expect(told.at(-1)).toMatchObject({ event: 'end', data: 'gone' })
 })
 
+test('a stream outlives an outage of Redis and tells what happened meanwhile, also where its end was not heard', async () => {
+  const id = await newJob()
+  const { told, closed } = await follow(id)
+  await expect.poll(() => told.length).toBe(1)
+  await house.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  await house.redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+  await house.fail(id)
+  await closed
+  expect(told.map(({ event }) => event)).toEqual(['status', 'failed', 'end'])
+})
+
 test('a process that ends tells its listeners to come back, and does not wait for them', async () => {
   const own = await openApi()
   onTestFinished(() => own.close())

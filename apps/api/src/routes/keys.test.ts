@@ -131,6 +131,7 @@ test.each([
   ['POST', { name: 'x', scopes: ['everything'] }, 'invalid_request', 'scopes[0]'],
   ['POST', { name: 'x', models: ['gen4.5'] }, 'invalid_request', 'models[0]'],
   ['POST', { name: 'x', callback_hosts: ['https://example.com'] }, 'invalid_request', 'callback_hosts[0]'],
+  ['POST', { name: 'a\nb' }, 'invalid_request', 'name'],
   ['POST', { name: 'x', expires_at: 1 }, 'invalid_request', 'expires_at'],
   ['POST', '[]', 'invalid_request', null],
   ['POST', '{', 'invalid_json', null],

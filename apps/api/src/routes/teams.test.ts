@@ -100,6 +100,19 @@ test('what a key is for passes; a job without a model needs the whole vendor', a
   expect((await call('POST', '/v1/jobs', upscale, wide)).status).toBe(202)
 })
 
+test('where Runware itself is to send an output is a callback host like any other', async () => {
+  const { key } = await makeKey({ callback_hosts: ['*.b.example'] })
+  const work = { model: 'runware:101@1', positivePrompt: 'x', width: 512, height: 512 }
+  const post = (uploadEndpoint: unknown) => {
+    const input = { ...work, uploadEndpoint }
+    return call('POST', '/v1/jobs', { provider: 'runware', operation: 'imageInference', input }, key)
+  }
+  for (const elsewhere of ['https://ab.example/x', 'nowhere', { a: 'https://a.b.example/x' }]) {
+    expect(await post(elsewhere)).toMatchObject({ status: 403, body: { code: 'forbidden', param: 'uploadEndpoint' } })
+  }
+  for (const allowed of ['https://a.b.example/x', null]) expect((await post(allowed)).status).toBe(202)
+})
+
 test('what holds for a team holds for its keys of the environment, in another process within a second', async () => {
   const second = await startApi(house.config, pino({ level: 'silent' }))
   try {

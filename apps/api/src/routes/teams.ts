@@ -37,6 +37,9 @@ export function teamRoutes(deps: AppDeps): Route[] {
     source: teams.isOfEnvironment(id) ? 'environment' : 'api',
     created_at: unixSeconds(createdAtMs),
   })
+  const removeEndpoints = async (team: string) => {
+    for (const endpoint of await endpoints.list(team)) await endpoints.remove(team, endpoint.id)
+  }
   const changed = async (status: number, caller: Caller, action: string, record: TeamRecord): Promise<Reply> => {
     const { id, name, limits, allowed } = record
     await noteChange(caller, deps, { action, target: id, detail: { name, limits, allowed } })
@@ -63,6 +66,8 @@ export function teamRoutes(deps: AppDeps): Route[] {
         const { id, ...rest } = parseRequest(CreateTeamRequest, await body(c))
         const record = await teams.create(id, settingsOf(rest))
         if (!record) throw new ProblemError('already_exists', `There is a team ${id} already`, { param: 'id' })
+        // Of an earlier team by this name, whose deletion was cut short: this one's jobs are none of its receivers' business.
+        await removeEndpoints(id)
         return changed(201, caller, 'team.create', record)
       },
     },
@@ -117,7 +122,7 @@ export function teamRoutes(deps: AppDeps): Route[] {
         if (open.jobs > 0) throw inUse('has jobs that have not ended; cancel them or wait')
         const outcome = await teams.remove(id)
         if (outcome === 'has_keys') throw inUse('has API keys; revoke them first')
-        for (const endpoint of await endpoints.list(id)) await endpoints.remove(id, endpoint.id)
+        await removeEndpoints(id)
         await noteChange(caller, deps, { action: 'team.delete', target: id })
         return json(200, { id, object: 'team', deleted: true } satisfies z.infer<typeof DeletedTeam>)
       },

@@ -133,15 +133,15 @@ test('the report adds up by team, key, provider, model and day; others see only 
 })
 
 test.each([
-  ['from=2026-02-30', 'from'],
-  ['to=yesterday', 'to'],
-  ['from=2026-03-02&to=2026-03-01', 'from'],
-  ['from=2026-01-01&to=2026-12-31', 'from'],
-  ['group_by=door', 'group_by'],
-])('%s is refused by its name', async (query, param) => {
+  ['from=2026-02-30', 'from', 'such as 2026-11-20'],
+  ['to=yesterday', 'to', 'such as 2026-11-20'],
+  ['from=2026-03-02&to=2026-03-01', 'from', 'after to'],
+  ['from=2026-01-01&to=2026-12-31', 'from', 'at most 92 days'],
+  ['group_by=door', 'group_by', 'team, key, provider'],
+])('%s is refused by its name, in words that help', async (query, param, words) => {
   const response = await house.fetch(`/api/usage?${query}`)
   expect([response.status, await response.json()]).toMatchObject([
     400,
-    { param, detail: expect.stringContaining(param) },
+    { param, detail: expect.stringMatching(`${param} .*${words}`) },
   ])
 })

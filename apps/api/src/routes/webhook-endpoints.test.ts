@@ -63,6 +63,18 @@ test('a team that is deleted takes its endpoints along', async () => {
   expect(await house.redis.hlen(house.keys.endpoints('leaving'))).toBe(0)
 })
 
+test('a team made again under its old name finds no endpoints, even where its deletion was cut short', async () => {
+  await house.post('/api/teams', { id: 'again' })
+  const made = await house.post('/api/keys', { name: 'a', team: 'again', scopes: ['webhooks:manage'] })
+  const { id, key } = (await made.json()) as { id: string; key: string } // shown once
+  await house.post('/v1/webhook_endpoints', SETTINGS, { key })
+  await house.fetch(`/api/keys/${id}`, { method: 'DELETE' })
+  // What a process leaves that ends between the two steps.
+  await house.redis.hdel(`${house.keys.prefix}:teams`, 'again')
+  expect((await house.post('/api/teams', { id: 'again' })).status).toBe(201)
+  expect(await house.redis.hlen(house.keys.endpoints('again'))).toBe(0)
+})
+
 test('a test that no worker gets to says so when whoever asked is gone or the time is over, and is not lost', async () => {
   const { id } = await openai.webhooks.create(SETTINGS)
   const asked = openai.webhooks.test(id, { event_type: 'video.completed' }, { timeout: 300 })

@@ -25,7 +25,8 @@ async function answer(
 test.each<[string, string, object, number, string, string | null, RegExp]>([
   ['no name', '', { url: HOOK.url, event_types: ['*'] }, 400, 'missing_parameter', 'name', /is missing/],
   ['no event types', '', { name: 'a', url: HOOK.url }, 400, 'missing_parameter', 'event_types', /is missing/],
-  ['an empty list', '', { ...HOOK, event_types: [] }, 400, 'invalid_request', 'event_types', /at least 1 item/],
+  ['no letters', '', { ...HOOK, name: '' }, 400, 'invalid_request', 'name', /at least 1 character long/],
+  ['an empty list', '', { ...HOOK, event_types: [] }, 400, 'invalid_request', 'event_types', /at least 1 item long/],
   [
     'an event of another service',
     '',

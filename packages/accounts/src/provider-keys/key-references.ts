@@ -6,7 +6,7 @@ const NAME = /^[A-Z][A-Z0-9_]{2,63}$/
 const USABLE = /^[\x21-\x7e]{1,512}$/
 /** Ours, whatever the operator's pattern says: they must never be sent to a vendor. */
 const OUR_OWN =
-  /^(ENCRYPTION_KEYS?|REDIS_URL|ADMIN_API_KEY|API_KEYS|WEBHOOK_SECRET|WEBHOOK_SIGNING_KEY|HOOK_SECRET|STORAGE_URL|S3_.*|AWS_.*|PROVIDER_KEY_ENV_PATTERN|NODE_.*)$/
+  /^(ENCRYPTION_KEYS?|REDIS_URL|ADMIN_API_KEY|API_KEYS|WEBHOOK_SECRET|WEBHOOK_SIGNING_KEY|HOOK_SECRET|METRICS_TOKEN|STORAGE_URL|S3_.*|AWS_.*|PROVIDER_KEY_ENV_PATTERN|RUN(WAY|WARE)_BASE_URL|NODE_.*)$/
 
 export type ResolvedReference =
   | { kind: 'value'; value: Secret }

@@ -30,6 +30,18 @@ test("two administrators do not lose each other's change", async () => {
   expect((await one.providers.get('runway')).keys).toHaveLength(19)
 })
 
+test('a provider with as many keys as it may have can be sent back as shown; one more is refused by any route', async () => {
+  const { providers, keys } = house.admin({ env: { RUNWAY_API_KEY: literal(99) } })
+  const all = Array.from({ length: 64 }, (_, n) => key(`k${n}`, literal(n)))
+  const shown = await providers.create({ provider: 'runway', keys: all }, BY)
+  expect(shown.keys).toHaveLength(65)
+  const refusal = { code: 'invalid_request', param: 'keys', status: 400 }
+  await expect(keys.add('runway', key('more', literal(100)), BY)).rejects.toMatchObject(refusal)
+  const more = [...shown.keys, key('more', literal(100))]
+  await expect(providers.replace('runway', { keys: more }, BY)).rejects.toMatchObject(refusal)
+  expect((await providers.replace('runway', { keys: shown.keys }, BY)).keys).toEqual(shown.keys)
+})
+
 test('a replaced value stays for the jobs that were submitted with it, and goes when they have ended', async () => {
   const { providers, keys } = house.admin()
   const sources = house.sourcesOf({})

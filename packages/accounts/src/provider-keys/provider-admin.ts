@@ -110,7 +110,8 @@ export class ProviderAdmin {
     const { sources } = this.#deps
     const paramOf = (index: number, field: string) => `keys[${index}][${field}]`
     const before = found ?? NONE
-    const inputs = passEnvironmentKeys(request.keys, sources.environment[provider])
+    if (request.keys === undefined && before.keys.length > 0) throw keysMissing(provider, before.keys.length)
+    const inputs = passEnvironmentKeys(request.keys ?? [], sources.environment[provider])
     const taken = new Set<StoredKey>()
     const keys = inputs.map(({ input, index }) => {
       const existing = existingOf(input, before.keys, paramOf(index, 'id'))
@@ -157,6 +158,11 @@ function same(document: ProviderDocument) {
 
 function summaryOf({ keys, settings }: { keys: readonly StoredKey[]; settings?: StoredSettings | undefined }) {
   return { keys: keys.map(({ name }) => name), base_url: settings?.baseUrl ?? null }
+}
+
+function keysMissing(provider: ProviderName, count: number): ProblemError {
+  const message = `keys is missing: PUT replaces the whole, and ${provider} has ${count}; send them as GET shows them, or [] to delete them`
+  return new ProblemError('missing_parameter', message, { param: 'keys' })
 }
 
 function notSetUp(provider: ProviderName): ProblemError {

@@ -3,6 +3,7 @@ import type { ProviderDocument, RetiredValue, StoredKey } from './provider-docum
 
 type Keys = Pick<ProviderDocument, 'keys' | 'retired'>
 
+const MAX_KEYS = 64
 const MAX_RETIRED = 256
 
 /**
@@ -14,6 +15,10 @@ export function withKeys(
   keys: readonly StoredKey[],
   { nowMs, paramOf }: { nowMs: number; paramOf: (index: number, field: string) => string },
 ): Keys & { gone: readonly RetiredValue[] } {
+  if (keys.length > MAX_KEYS) {
+    const message = `A provider has at most ${MAX_KEYS} keys; delete one first`
+    throw new ProblemError('invalid_request', message, { param: 'keys' })
+  }
   checkDistinct(keys, paramOf)
   const isActive = (stored: Pick<StoredKey, 'value' | 'fingerprint' | 'masked'>) =>
     keys.some((key) => key.value === stored.value || isSameLiteral(key, stored))

@@ -32,7 +32,7 @@ export class EndpointBook {
     const load = async (name: string) => {
       const [team = '', id = ''] = name.split('/')
       const record = parseEndpoint(await redis.hget(endpointsKey(prefix, team), id))
-      return record && pageOf(record, team, envelope)
+      return record && pageOf(record, team, envelope, now())
     }
     this.#cache = new FreshCache({ load, isHearing: () => changes.isHearing, now })
     const loadProgress = async (team: string) => (await redis.hvals(endpointsKey(prefix, team))).some(wantsProgress)
@@ -74,16 +74,17 @@ function wantsProgress(text: string): boolean {
   return record?.status === 'enabled' && record.eventTypes.some((type) => type.endsWith('.progress'))
 }
 
-function pageOf({ id, url, status, secrets }: EndpointRecord, team: string, envelope: Envelope | undefined): Page {
+function pageOf(record: EndpointRecord, team: string, envelope: Envelope | undefined, nowMs: number): Page {
+  const { id, url, status } = record
   if (status === 'disabled') return { kind: 'disabled' }
   if (envelope === undefined) return { kind: 'locked', reason: 'ENCRYPTION_KEYS is not set' }
   try {
     const place = endpointSecretPlace(team, id)
-    const opened = secrets.map(({ sealed, expiresAtMs = Infinity }) => ({
-      key: webhookKey(envelope.open(sealed, place).reveal()),
-      expiresAtMs,
-    }))
-    return { kind: 'open', url, secrets: opened }
+    // One that has ended may be sealed with a key that is gone, too.
+    const secrets = record.secrets.flatMap(({ sealed, expiresAtMs = Infinity }) =>
+      expiresAtMs > nowMs ? [{ key: webhookKey(envelope.open(sealed, place).reveal()), expiresAtMs }] : [],
+    )
+    return { kind: 'open', url, secrets }
   } catch (error) {
     if (!(error instanceof EnvelopeError)) throw error
     return { kind: 'locked', reason: error.message }

@@ -148,6 +148,17 @@ test('secrets move to a new encryption key, open at no other endpoint, and are n
   for (const { secret } of [made, twin]) expect(dump.join()).not.toContain(secret.reveal().slice(6, -1))
 })
 
+test('a replaced secret that has ended needs no encryption key any more', async () => {
+  const made = await endpointsWith(new Envelope([OLD])).create('ended', SETTINGS)
+  const id = made?.record.id ?? ''
+  const rotated = await endpointsWith(new Envelope([NEW, OLD])).rotate('ended', id, { keepOld: true })
+  if (!rotated) throw new Error('expected a secret')
+  const target = async () => (await openBook(new Envelope([NEW]))).target('ended', id)
+  expect(await target()).toMatchObject({ kind: 'locked' })
+  clock.nowMs += DAY_MS
+  expect(await target()).toEqual({ kind: 'open', url: SETTINGS.url, keys: keysOf(rotated.secret) })
+})
+
 test('without encryption keys there is no endpoint and no new secret', async () => {
   const endpoints = endpointsWith(undefined)
   await expect(endpoints.create('acme', SETTINGS)).rejects.toThrow(ProblemError)

@@ -9,7 +9,7 @@ redis.call('HSET', delivery_key(prefix, ARGV[3]), 'id', ARGV[3], 'destination', 
   now, 'status', 'pending', 'attempts', 0, 'round', 1, 'step', ARGV[6], 'nextAtMs', now, unpack(ARGV, 8))
 redis.call('ZADD', at.waiting, now - AHEAD_MS, ARGV[3])
 redis.call('HDEL', at.state, 'openUntil')
-place_destination(at, 0)
+place_destination(at, now)
 local list = prefix .. ':deliveries:' .. ARGV[5]
 redis.call('ZADD', list, now, ARGV[3])
 redis.call('PEXPIRE', list, ARGV[7])

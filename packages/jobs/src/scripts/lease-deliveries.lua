@@ -74,7 +74,7 @@ local function visit(at, most, suspect)
       if #ids < asked then break end
     end
   end
-  place_destination(at, now)
+  place_destination(at, now, true)
   return taken
 end
 

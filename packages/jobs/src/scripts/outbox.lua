@@ -20,7 +20,8 @@ end
 local function delivery_key(prefix, id) return prefix .. ':delivery:' .. id end
 
 -- The next moment at which something can be leased here: a delivery is due, the circuit lets one through, or a lease ends.
-local function place_destination(at, not_before)
+-- Whoever waits for a turn keeps the place; whoever just had one goes behind the others, however much waits there.
+local function place_destination(at, now, has_had_turn)
   local waiting = redis.call('ZRANGE', at.waiting, 0, 0, 'WITHSCORES')[2]
   local sending = redis.call('ZRANGE', at.sending, 0, 0, 'WITHSCORES')[2]
   if not waiting and not sending then
@@ -31,7 +32,9 @@ local function place_destination(at, not_before)
   local state = redis.call('HMGET', at.state, 'window', 'openUntil', 'inRow', 'lastSuccessMs')
   local next = math.huge
   if waiting and redis.call('ZCARD', at.sending) < tonumber(state[1] or 1) then
-    next = math.max(waiting, state[2] or 0, not_before)
+    local place = not has_had_turn and
+      (redis.call('ZSCORE', at.proven, at.name) or redis.call('ZSCORE', at.suspects, at.name)) or now
+    next = math.max(waiting, state[2] or 0, math.min(now, place))
   end
   if sending then next = math.min(next, sending) end
   local is_proven = state[4] and not state[3]

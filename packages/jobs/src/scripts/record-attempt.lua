@@ -107,5 +107,5 @@ for n = 9, #ARGV, 8 do
   end
   replies[#replies + 1] = reply
 end
-for _, at in ipairs(destinations) do place_destination(at, 0) end
+for _, at in ipairs(destinations) do place_destination(at, now) end
 return replies

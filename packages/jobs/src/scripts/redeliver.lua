@@ -2,15 +2,16 @@
 -- ARGV 1 prefix  2 ms added to the clock  3 the only endpoint that is meant, or ''
 --      4 the statuses that are meant ',a,b,'  5… ids
 -- Returns per delivery: 'redelivered', 'sending' (an attempt is under way), 'other' (not meant), 'disabled' (its endpoint
--- is, so that it would be held again) or 'gone'.
+-- is, so that it would be held again) or 'gone' (it is no more, or its endpoint).
 -- include outbox
 local prefix, now = ARGV[1], outbox_time(tonumber(ARGV[2]))
 local replies = {}
 
 -- Of a registered endpoint; a job's own URL is always enabled.
-local function is_enabled(team, endpoint)
-  local text = endpoint and redis.call('HGET', prefix .. ':endpoints:' .. team, endpoint)
-  return not text or cjson.decode(text).status ~= 'disabled'
+local function state_of(team, endpoint)
+  if not endpoint then return 'enabled' end
+  local text = redis.call('HGET', prefix .. ':endpoints:' .. team, endpoint)
+  return text and cjson.decode(text).status or 'gone'
 end
 
 for n = 5, #ARGV do
@@ -22,8 +23,8 @@ for n = 5, #ARGV do
     reply = 'gone'
   elseif (ARGV[3] ~= '' and is[3] ~= ARGV[3]) or not string.find(ARGV[4], ',' .. is[1] .. ',', 1, true) then
     reply = 'other'
-  elseif not is_enabled(is[4], is[3]) then
-    reply = 'disabled'
+  elseif state_of(is[4], is[3]) ~= 'enabled' then
+    reply = state_of(is[4], is[3])
   else
     local at = outbox_of(prefix, is[2])
     if redis.call('ZSCORE', at.sending, id) then
@@ -36,7 +37,7 @@ for n = 5, #ARGV do
       redis.call('ZREM', at.held, id)
       redis.call('ZADD', at.waiting, now, id)
       redis.call('HDEL', at.state, 'openUntil')
-      place_destination(at, 0)
+      place_destination(at, now)
     end
   end
   replies[#replies + 1] = reply

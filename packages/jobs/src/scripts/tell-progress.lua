@@ -21,7 +21,7 @@ local function write(ending, destination, field, value)
   write_delivery(prefix, at, id, now,
     { 'jobId', 'job_' .. ARGV[2], 'team', team, 'type', event, 'body', ARGV[5], field, value })
   redis.call('ZADD', at.waiting, now, id)
-  place_destination(at, 0)
+  place_destination(at, now)
   ids[#ids + 1] = id
   told = told + 1
 end

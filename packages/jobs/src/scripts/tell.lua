@@ -23,7 +23,7 @@ local function tell(prefix, team, job, record, now, news)
     if is_held then return end_delivery(prefix, at, id, 'held', now, news[6]) end
     pending = pending + 1
     redis.call('ZADD', at.waiting, now, id)
-    place_destination(at, 0)
+    place_destination(at, now)
   end
 
   if news[4] ~= '' then write('msg_' .. news[1], news[5], 'url', news[4], false) end

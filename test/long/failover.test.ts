@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { JobResource } from '@genqueue/contract'
+import { createKeys, keptByReplica } from '@genqueue/jobs'
+import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import { type House, openHouse } from './house.ts'
-import { openRedisPair, type RedisPair } from './redis-pair.ts'
+import { type House, openHouse } from '../house.ts'
+import { openRedisPair, type RedisPair } from '../redis-pair.ts'
 
 const DURABLE = { DURABILITY: 'replicated' }
 const RECOVERY = { LOCK_DURATION_MS: '1500', STALLED_INTERVAL_MS: '400', RECONCILE_AFTER_MS: '2000' }
@@ -114,6 +116,25 @@ test('26 an intent that no replica has is not acted upon: the job waits as not_d
   await allSucceed(jobs)
   expect(jobs.map(({ prompt }) => creates(prompt))).toEqual([1, 1, 1])
   house.assertHonest()
+})
+
+test('26 an acknowledgement that comes by another connection than the write counts for nothing', async () => {
+  await open({}, 0)
+  const redis = new Redis(pair.front.url, { maxRetriesPerRequest: null })
+  redis.on('error', () => {})
+  await redis.ping()
+  const durability = keptByReplica({ redis, keys: createKeys('{kept}'), timeoutMs: 2_000 })
+  expect(await durability.isKept()).toBe(true)
+  pair.link.freeze()
+  const answers = [durability.isKept(), durability.isKept()]
+  const info = async () => String(await pair.ask(pair.primary, 'INFO', 'clients'))
+  await expect.poll(info, { interval: 10, timeout: 5_000 }).toContain('blocked_clients:1')
+  pair.front.cut()
+  pair.link.thaw()
+  expect(await Promise.all(answers)).toEqual([false, false])
+  await expect.poll(() => durability.isLikely(), { interval: 50 }).toBe(true)
+  expect(await durability.isKept()).toBe(true)
+  redis.disconnect()
 })
 
 test('27 split brain, replicated: a primary that hangs is left, one that comes back takes no job, and none is lost or paid twice', async () => {

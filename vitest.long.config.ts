@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config'
+import suite from './vitest.config.ts'
+
+/** What takes longer than the suite may: Redis, its network and whole processes fail for many seconds. */
+export default defineConfig({ test: { ...suite.test, include: ['test/long/**/*.test.ts'], testTimeout: 60_000 } })
