@@ -85,7 +85,17 @@ export async function openHouse(options: HouseOptions = {}): Promise<House> {
     return worker
   }
   for (let index = 0; index < (options.workers ?? 1); index += 1) await addWorker()
-  return { simulator, redis, api, workers, env, secret: WEBHOOK_SECRET, addWorker, ...actions(api, simulator), ...upkeep() }
+  return {
+    simulator,
+    redis,
+    api,
+    workers,
+    env,
+    secret: WEBHOOK_SECRET,
+    addWorker,
+    ...actions(api, simulator),
+    ...upkeep(),
+  }
 
   function upkeep() {
     let revived: RedisProcess | undefined

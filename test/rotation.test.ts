@@ -150,7 +150,7 @@ test('every key and secret there is changes under load, and no job fails', async
     expect({ prompt, ...(await look()) }).toMatchObject({ prompt, status: 'succeeded', error: null })
     await receiver.waitFor(({ headers }) => headers['webhook-id'] === `msg_${id.slice(4)}`)
   }
-  expect(traffic.sent.length).toBeGreaterThan(40)
+  expect(traffic.sent.length).toBeGreaterThan(15)
   expect([madeWith(FIRST), madeWith(SECOND), ofLong()?.status]).toEqual([withFirst, withSecond, 'SUCCEEDED'])
 
   const deliveries = receiver.deliveries()

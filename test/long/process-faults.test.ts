@@ -127,7 +127,11 @@ test('the clock of a worker jumps an hour ahead and back: no job is lost, and th
   })
   const child = fork(fileURLToPath(new URL('../crash-worker.ts', import.meta.url)), [], {
     env: { ...process.env, ...house.env, SPEED: '50' },
-    execArgv: ['--disable-warning=ExperimentalWarning', '--import', new URL('../jumping-clock.ts', import.meta.url).href],
+    execArgv: [
+      '--disable-warning=ExperimentalWarning',
+      '--import',
+      new URL('../jumping-clock.ts', import.meta.url).href,
+    ],
   })
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
   started.push({ child, exited })

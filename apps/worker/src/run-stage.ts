@@ -52,6 +52,8 @@ export function createStageRunner(
     concurrency,
     lockDuration: lockDurationMs,
     stalledInterval: stalledIntervalMs,
+    // A process that stands still may be the one that is told of a message; the others look again after so many seconds.
+    drainDelay: 1,
     // The default fails a message at its second crash, behind our back.
     maxStalledCount: 1000,
     removeOnComplete: { count: 0 },

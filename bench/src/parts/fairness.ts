@@ -20,8 +20,8 @@ type Team = keyof typeof KEYS
 
 /** What a create takes at the vendor; with sixteen at once a worker begins 160 jobs a second. */
 const CREATE_MS = 100
-/** The team that is measured, some twenty jobs a second; and the one that floods, about half of what one process takes. */
-const CALLERS = { connections: 4, pauseMs: 200 }
+/** The team that is measured, one job after the other; and the one that floods, with half of what one process takes. */
+const CALLERS = { connections: 1, pauseMs: 40 }
 const FLOODERS = { connections: 16, pauseMs: 10 }
 /** For warming up: without a pause. */
 const AT_FULL_SPEED = { connections: 16 }

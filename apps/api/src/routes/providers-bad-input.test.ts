@@ -65,7 +65,7 @@ test.each<[string, object, string, string | null, string]>([
     'keys[1][value]',
     'the value of the key a',
   ],
-  ['an empty value', withKey({ value: '' }), 'invalid_request', 'keys[0][value]', 'at least 1 characters'],
+  ['an empty value', withKey({ value: '' }), 'invalid_request', 'keys[0][value]', 'at least 1 character'],
   [
     'a value with a line break',
     withKey({ value: 'key_0123\r\nx-a: b' }),
