@@ -92,6 +92,9 @@ test('26 failover with lag, replicated: no 202 without the replica, none is lost
 test('26 failover with lag, local: what was accepted within the lag is lost, told by 404, and nothing else', async () => {
   await open({})
   const before = await inFlight('before')
+  // The replica has everything up to here.
+  await pair.ask(pair.primary, 'SET', '{lag}', '1')
+  expect(await pair.ask(pair.primary, 'WAIT', '1', '5000')).toBe(1)
   pair.link.freeze()
   const during = await postMany('during', 5)
   expect(during.map(({ status }) => status)).toEqual(Array(5).fill(202))
