@@ -71,8 +71,9 @@ test('a task whose provider key was taken out of the configuration ends its job,
   const house = await openHouse({ simulator: speed, env: { SPEED: '1000' } })
   onTestFinished(() => house.close())
   house.simulator.runway.script({ ...RUNNING_ON, match: { promptIncludes: 'orphaned' } })
-  const { id } = await house.post({ prompt: 'orphaned', deadlines: { running_seconds: 1 } })
-  await expect.poll(async () => (await house.get(id)).upstream_status, { interval: 10 }).toBe('RUNNING')
+  const { id } = await house.post({ prompt: 'orphaned', deadlines: { running_seconds: 2 } })
+  const running = { interval: 10, timeout: 10_000 }
+  await expect.poll(async () => (await house.get(id)).upstream_status, running).toBe('RUNNING')
   await house.workers[0]?.stop()
   await house.addWorker({ RUNWAY_API_KEY: 'key_of_somebody_else' })
   expect((await house.ended(id)).error).toMatchObject({ code: 'run_timeout' })
