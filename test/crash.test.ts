@@ -1,5 +1,6 @@
+import { createKeys } from '@genqueue/jobs'
+import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import type { JobCrashPoint } from './crash-worker.ts'
 import { type House, openHouse } from './house.ts'
 import { startWorkerProcess } from './worker-process.ts'
 
@@ -12,71 +13,10 @@ const FAST_RECOVERY = {
   RECONCILE_AFTER_MS: '3000',
   RECONCILE_INTERVAL_MS: '500',
 }
-const JOBS = 4
-
 let house: House
 afterEach(() => house.close())
 
-/** What each of the jobs that were on the wire may have become, and how many tasks the vendor may have made of it. */
-const EXPECTED: Record<JobCrashPoint, { statuses: string[]; codes: (string | undefined)[]; tasks: number[] }> = {
-  'before intent': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
-  // The intent is written, so nobody can know that the request was not sent: never pay twice.
-  'before create': { statuses: ['failed', 'succeeded'], codes: ['submission_unknown', undefined], tasks: [0, 1] },
-  'after answer': { statuses: ['failed', 'succeeded'], codes: ['submission_unknown', undefined], tasks: [0, 1] },
-  // A slow machine may still have others of the batch on the wire when the first look is answered.
-  'after poll': { statuses: ['succeeded', 'failed'], codes: [undefined, 'submission_unknown'], tasks: [0, 1] },
-  'mid copy': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
-  'before end': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
-  'after end': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
-  'after webhook': { statuses: ['succeeded'], codes: [undefined], tasks: [1] },
-}
-const POINTS = Object.keys(EXPECTED) as JobCrashPoint[] // the keys of the record above
-
-test.each(POINTS)(
-  'kill -9 of the worker %s: every job ends once, with its webhook, and none is charged twice',
-  async (point) => {
-    house = await openHouse({ workers: 0, env: FAST_RECOVERY, simulator: bigOutputs() })
-    const victim = await startWorkerProcess(house.env, point)
-    const image = `data:image/png;base64,${PNG.toString('base64')}`
-    const input = { model: 'gen4.5', promptImage: image, ratio: '1280:720', duration: 5 }
-    const posts = Array.from({ length: JOBS }, (_, index) =>
-      house.post({ operation: 'image_to_video', input: { ...input, promptText: `job ${index}` } }),
-    )
-    const ids = (await Promise.all(posts)).map(({ id }) => id)
-    expect(await victim.exited).toMatchObject({ signal: 'SIGKILL' })
-
-    await house.addWorker()
-    for (const [index, id] of ids.entries()) {
-      const job = await house.ended(id, 25_000)
-      const { statuses, codes, tasks } = EXPECTED[point]
-      expect(statuses).toContain(job.status)
-      expect(codes).toContain(job.error?.code)
-      expect(tasks).toContain(house.simulator.runway.ledger().markers[`job ${index}`]?.tasks ?? 0)
-      expect((await house.webhook(id)).data).toEqual(job)
-      if (job.status === 'succeeded') {
-        expect(job.outputs[0]?.sha256).toBe(house.simulator.runway.expectedOutput(job.task_id ?? '').sha256)
-      }
-    }
-    house.assertHonest()
-  },
-)
-
-test('kill -9 of the worker while the create is on the wire: the job fails as unknown and is not sent again', async () => {
-  house = await openHouse({ workers: 0, env: { ...FAST_RECOVERY, SUBMIT_TIMEOUT_MS: '60000' } })
-  house.simulator.runway.fault('create.accept_then_hang', {}, { promptIncludes: 'on the wire' })
-  const victim = await startWorkerProcess(house.env)
-  const { id } = await house.post({ prompt: 'on the wire' })
-  await expect.poll(() => house.simulator.runway.ledger().markers['on the wire']?.tasks, { interval: 10 }).toBe(1)
-  victim.child.kill('SIGKILL')
-  await victim.exited
-
-  await house.addWorker({ SUBMIT_TIMEOUT_MS: '500' })
-  expect((await house.ended(id, 25_000)).error).toMatchObject({ code: 'submission_unknown', retryable: true })
-  expect(house.simulator.runway.ledger().markers['on the wire']?.requests).toBe(1)
-  await house.webhook(id)
-  house.assertHonest()
-})
-
+// Every point of a job's way at which a process may vanish is in sweep.test.ts.
 test('kill -9 of a worker with many tasks in flight: every look is resumed within the lease', async () => {
   house = await openHouse({
     workers: 0,
@@ -104,15 +44,25 @@ test('kill -9 of a worker with many tasks in flight: every look is resumed withi
   house.assertHonest()
 })
 
-function bigOutputs() {
-  return { runway: { minOutputBytes: 3_000_000 } }
-}
+test('9 a job whose copy took twenty workers down is ended as poisoned and told, and the others go on', async () => {
+  house = await openHouse({ workers: 0, env: FAST_RECOVERY })
+  house.simulator.runway.fault('dl.slow', { bytesPerSecond: 20, n: 1 }, { promptIncludes: 'poison' })
+  const victim = await startWorkerProcess(house.env)
+  const [poison, harmless] = await Promise.all([house.post({ prompt: 'poison' }), house.post({ prompt: 'harmless' })])
+  await expect
+    .poll(async () => (await house.get(poison.id)).status, { interval: 10, timeout: 10_000 })
+    .toBe('generated')
+  victim.child.kill('SIGKILL')
+  await victim.exited
+  const redis = new Redis(house.redis.url)
+  const runs = await redis.hincrby(createKeys(house.env.KEY_PREFIX).job(poison.id), 'copyRuns', 20)
+  redis.disconnect()
+  expect(runs).toBe(21)
 
-/** A small real PNG, repeated in a comment chunk until it is too long to stay in the request. */
-const PNG = Buffer.concat([
-  Buffer.from(
-    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
-    'base64',
-  ),
-  Buffer.alloc(8_000),
-])
+  await house.addWorker()
+  const job = await house.ended(poison.id, 25_000)
+  expect(job).toMatchObject({ status: 'failed', error: { code: 'poisoned' } })
+  expect((await house.webhook(poison.id)).data).toEqual(job)
+  expect((await house.ended(harmless.id)).status).toBe('succeeded')
+  house.assertHonest()
+})

@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { CrashPoint } from './crash-worker.ts'
 
 /** A worker as a process of its own, which can be killed. */
 export type WorkerProcess = {
@@ -12,14 +11,10 @@ export type WorkerProcess = {
 
 const ENTRY = fileURLToPath(new URL('crash-worker.ts', import.meta.url))
 
-/** Resolves when the worker takes jobs. With `crashAt` it kills itself there, having got past `spare` times. */
-export async function startWorkerProcess(
-  env: Record<string, string>,
-  crashAt?: CrashPoint,
-  spare = 0,
-): Promise<WorkerProcess> {
+/** Resolves when the worker takes jobs. */
+export async function startWorkerProcess(env: Record<string, string>): Promise<WorkerProcess> {
   const child = fork(ENTRY, [], {
-    env: { ...process.env, ...env, ...(crashAt && { CRASH_AT: crashAt, CRASH_AFTER: String(spare) }) },
+    env: { ...process.env, ...env },
     execArgv: ['--disable-warning=ExperimentalWarning'],
   })
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
