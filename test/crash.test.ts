@@ -2,7 +2,7 @@ import { createKeys } from '@genqueue/jobs'
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { type House, openHouse } from './house.ts'
-import { startWorkerProcess } from './worker-process.ts'
+import { startWorkerProcess, type WorkerProcess } from './worker-process.ts'
 
 /** A vanished worker's messages return after the lock and two checks; nothing else waits. */
 const FAST_RECOVERY = {
@@ -14,7 +14,14 @@ const FAST_RECOVERY = {
   RECONCILE_INTERVAL_MS: '500',
 }
 let house: House
-afterEach(() => house.close())
+let victim: WorkerProcess
+let redis: Redis | undefined
+afterEach(async () => {
+  victim.child.kill('SIGKILL')
+  await victim.exited
+  redis?.disconnect()
+  await house.close()
+})
 
 // Every point of a job's way at which a process may vanish is in sweep.test.ts.
 test('kill -9 of a worker with many tasks in flight: every look is resumed within the lease', async () => {
@@ -24,7 +31,7 @@ test('kill -9 of a worker with many tasks in flight: every look is resumed withi
     simulator: { clock: { speed: 10 }, runway: { concurrency: null } },
   })
   const env = { ...house.env, SPEED: '10' }
-  const victim = await startWorkerProcess(env)
+  victim = await startWorkerProcess(env)
   const ids = (await Promise.all(Array.from({ length: 40 }, (_, n) => house.post({ prompt: `flight ${n}` })))).map(
     ({ id }) => id,
   )
@@ -47,17 +54,14 @@ test('kill -9 of a worker with many tasks in flight: every look is resumed withi
 test('9 a job whose copy took twenty workers down is ended as poisoned and told, and the others go on', async () => {
   house = await openHouse({ workers: 0, env: FAST_RECOVERY })
   house.simulator.runway.fault('dl.slow', { bytesPerSecond: 20, n: 1 }, { promptIncludes: 'poison' })
-  const victim = await startWorkerProcess(house.env)
+  victim = await startWorkerProcess(house.env)
   const [poison, harmless] = await Promise.all([house.post({ prompt: 'poison' }), house.post({ prompt: 'harmless' })])
-  await expect
-    .poll(async () => (await house.get(poison.id)).status, { interval: 10, timeout: 10_000 })
-    .toBe('generated')
+  redis = new Redis(house.redis.url)
+  const record = createKeys(house.env.KEY_PREFIX).job(poison.id)
+  await expect.poll(() => redis?.hget(record, 'copyRuns'), { interval: 10, timeout: 10_000 }).toBe('1')
   victim.child.kill('SIGKILL')
   await victim.exited
-  const redis = new Redis(house.redis.url)
-  const runs = await redis.hincrby(createKeys(house.env.KEY_PREFIX).job(poison.id), 'copyRuns', 20)
-  redis.disconnect()
-  expect(runs).toBe(21)
+  expect(await redis.hincrby(record, 'copyRuns', 20)).toBe(21)
 
   await house.addWorker()
   const job = await house.ended(poison.id, 25_000)
