@@ -8,14 +8,18 @@ type Run = (...args: string[]) => Promise<string>
 export type DockerHouse = {
   docker: Run
   compose: Run
-  /** The ids of the containers of a service, in the order of their numbers. */
+  /** The ids of the running containers of a service, in the order of their numbers. */
   containers(service: string): Promise<string[]>
+  /** Containers, networks and volumes that there are of this house. */
+  leftovers(): Promise<string[]>
   apiUrl: string
   controlUrl: string
 }
 
 const IMAGE = 'genqueue:test'
 const PROJECT = `gqtest${process.pid}`
+const LABEL = 'com.docker.compose'
+const OURS = `${LABEL}.project=${PROJECT}`
 
 /** The house of docker-compose.yml with the simulator, under a name and ports of its own; a sentence where it cannot be. */
 export async function dockerHouse(): Promise<DockerHouse | string> {
@@ -37,6 +41,8 @@ export async function dockerHouse(): Promise<DockerHouse | string> {
     SIM_STORE_PORT: String(store),
     S3_PUBLIC_ENDPOINT: `http://localhost:${store}`,
     SIM_CONTROL_PORT: String(control),
+    SIM_SPEED: '4',
+    SIM_CONCURRENCY: '50',
     REDIS_USER: await ownerOfRedisData(docker),
   })
   const files = ['--project-name', PROJECT, '--env-file', 'deploy/simulator.env', '--profile', 'simulator']
@@ -44,7 +50,23 @@ export async function dockerHouse(): Promise<DockerHouse | string> {
   return {
     docker,
     compose,
-    containers: async (service) => (await compose('ps', '-q', service)).split('\n').filter((id) => id !== ''),
+    containers: async (service) => {
+      const filters = [OURS, `${LABEL}.service=${service}`].flatMap((label) => ['--filter', `label=${label}`])
+      const running = lines(
+        await docker('ps', ...filters, '--format', `{{.Label "${LABEL}.container-number"}} {{.ID}}`),
+      )
+      return running
+        .toSorted((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
+        .map((line) => line.split(' ')[1] ?? '')
+    },
+    leftovers: async () => {
+      const lists = ['container', 'network', 'volume'].map(async (kind) =>
+        lines(
+          await docker(kind, 'ls', '--quiet', ...(kind === 'container' ? ['--all'] : []), '--filter', `label=${OURS}`),
+        ).map((id) => `${kind} ${id}`),
+      )
+      return (await Promise.all(lists)).flat()
+    },
     apiUrl: `http://localhost:${api}`,
     controlUrl: `http://localhost:${control}/__sim`,
   }
@@ -73,6 +95,10 @@ function command(settings: Readonly<Record<string, string>>, program: string, ..
     if (code === 0) return out
     throw new Error(`${errors.trim() || out.trim()}\n(${[program, ...first, ...args].join(' ')}, exit code ${code})`)
   }
+}
+
+function lines(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '')
 }
 
 function firstLine(message: string): string {

@@ -2,7 +2,7 @@ import { isBuiltin } from 'node:module'
 import { dirname, join, normalize } from 'node:path'
 
 const SCOPE = '@genqueue/'
-const BACKEND = ['accounts', 'contract', 'egress', 'jobs', 'log', 'metrics', 'providers', 'storage']
+const BACKEND = ['accounts', 'contract', 'egress', 'jobs', 'log', 'metrics', 'providers', 'storage', 'tracing']
 
 /** Which of our packages each folder may import, as the design draws the house. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'packages/accounts': ['contract'],
   'packages/jobs': ['contract'],
   'packages/storage': ['contract'],
+  'packages/tracing': ['contract'],
   'packages/client': ['contract'],
   'packages/providers': ['contract', 'egress'],
   'apps/api': BACKEND,

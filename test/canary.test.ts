@@ -1,3 +1,4 @@
+import { startTraceCollector, type TraceCollector } from '@genqueue/simulator'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -10,24 +11,32 @@ const answers: string[] = []
 const ENCRYPTION_KEY = Buffer.from('canary-encryption-key-0123456789').toString('base64')
 const SIGNING_SEED = Buffer.from('canary-signing-seed-0123456789ab').toString('base64')
 const HOOK_SECRET = 'canary-hook-secret-0123456789'
+const COLLECTOR_KEY = 'canary-collector-key-0123456789'
 const STORED_KEY = 'key_canary-stored-provider-key-0123456789'
 
 /** What every prompt begins with. */
 const PROMPT = 'canary-in-prompt-7d1e'
 
+let collector: TraceCollector
 let house: House
 beforeAll(async () => {
+  collector = await startTraceCollector()
   const env = {
     LOG_LEVEL: 'trace',
     ENCRYPTION_KEYS: `k1:${ENCRYPTION_KEY}`,
     HOOK_SECRET,
     WEBHOOK_SIGNING_KEY: `whsk_${SIGNING_SEED}`,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS: `x-key=${COLLECTOR_KEY}`,
   }
   house = await openHouse({ env, logTo: { write: (line) => void lines.push(line) } })
 })
-afterAll(() => house.close())
+afterAll(async () => {
+  await collector.close()
+  await house.close()
+})
 
-test('no secret reaches a log line, Redis, an answer, a webhook or a vendor that it is not for, whatever goes wrong', async () => {
+test('48 no secret reaches a log line, Redis, an answer, a webhook or a vendor that it is not for, whatever goes wrong (I5)', async () => {
   const { simulator, env, call } = house
   const [runwayKey = ''] = simulator.runway.keys
   const [runwareKey = ''] = simulator.runware.keys
@@ -44,6 +53,7 @@ test('no secret reaches a log line, Redis, an answer, a webhook or a vendor that
     'webhook secret': house.secret.slice('whsec_'.length),
     'signing key': SIGNING_SEED.replace(/=+$/, ''),
     'hook secret': HOOK_SECRET,
+    'collector’s key': COLLECTOR_KEY,
     'storage secret': env.AWS_SECRET_ACCESS_KEY ?? '',
     'caller’s own secret': 'canary-in-body-51c2',
   }
@@ -95,13 +105,15 @@ test('no secret reaches a log line, Redis, an answer, a webhook or a vendor that
   }
   await refuseWrites(house, own)
   await house.workers[0]?.stop()
+  await house.api.close()
 
   const webhooks = simulator.receiver.deliveries().map(({ rawHeaders, body }) => `${rawHeaders.join(' ')} ${body}`)
   // The simulator writes down whatever it is sent but the key of a request.
   const vendors = simulator.journal().map((entry) => JSON.stringify(entry))
   const bucket = simulator.store.journal.map((entry) => JSON.stringify(entry))
   const stored = await everythingIn(house.redis.url)
-  const places = { lines, stored, answers, webhooks, vendors, bucket }
+  const traces = collector.spans().map((span) => JSON.stringify(span))
+  const places = { lines, stored, answers, webhooks, vendors, bucket, traces }
   for (const [name, texts] of Object.entries(places)) expect(texts.length, name).toBeGreaterThan(4)
   for (const [name, canary] of Object.entries(ours)) {
     for (const [place, texts] of Object.entries(places)) {
@@ -114,11 +126,12 @@ test('no secret reaches a log line, Redis, an answer, a webhook or a vendor that
   // Messages carry ids: a queue is read by more people than records are.
   expect(stored.filter((text) => text.includes(PROMPT)).length).toBeGreaterThan(5)
   expect(stored.filter((text) => /^[^ ]*:bq:/.test(text) && text.includes(PROMPT))).toEqual([])
-  expect(lines.filter((line) => line.includes(PROMPT))).toEqual([])
-  // What a caller sends is never logged; it may be told back what was wrong with it.
-  expect(lines.filter((line) => line.includes(own))).toEqual([])
+  expect([...lines, ...traces].filter((text) => text.includes(PROMPT))).toEqual([])
+  // What a caller sends is never logged or traced; it may be told back what was wrong with it.
+  expect([...lines, ...traces].filter((text) => text.includes(own))).toEqual([])
   // Nor are links that carry their own permission.
-  expect(lines.filter((line) => /_jwt=|X-Amz-Signature|\/hooks\/runware\/[\w-]{20}/.test(line))).toEqual([])
+  const links = /_jwt=|X-Amz-Signature|\/hooks\/runware\/[\w-]{20}/
+  expect([...lines, ...traces].filter((text) => links.test(text))).toEqual([])
 })
 
 /** Its only appearance is the answer that it comes with. */

@@ -24,7 +24,7 @@ afterEach(async () => {
 })
 
 // Every point of a job's way at which a process may vanish is in sweep.test.ts.
-test('kill -9 of a worker with many tasks in flight: every look is resumed within the lease', async () => {
+test('8 kill -9 of a worker with many tasks in flight: every look is resumed within the lease (I1, I2)', async () => {
   house = await openHouse({
     workers: 0,
     env: FAST_RECOVERY,
@@ -51,7 +51,7 @@ test('kill -9 of a worker with many tasks in flight: every look is resumed withi
   house.assertHonest()
 })
 
-test('9 a job whose copy took twenty workers down is ended as poisoned and told, and the others go on', async () => {
+test('9 a job whose copy took twenty workers down is ended as poisoned and told, and the others go on (I1, I3, I11)', async () => {
   house = await openHouse({ workers: 0, env: FAST_RECOVERY })
   house.simulator.runway.fault('dl.slow', { bytesPerSecond: 20, n: 1 }, { promptIncludes: 'poison' })
   victim = await startWorkerProcess(house.env)

@@ -76,7 +76,7 @@ async function openTurns(concurrency = 1) {
   return { jobs, accept, begun, waiting, settle, begin, release }
 }
 
-test('a team with two thousand queued jobs delays the single job of another by less than one turn', async () => {
+test('47 a team with two thousand queued jobs delays the single job of another by less than one turn (I11)', async () => {
   const { accept, begun, begin, release } = await openTurns()
   await Promise.all(Array.from({ length: FLOOD }, (_, n) => accept('flood', `flood ${n}`)))
   await begin(30)

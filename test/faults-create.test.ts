@@ -74,27 +74,32 @@ const ANSWERS = {
   'create.422': [{ args: { body: 'message' }, ends: REFUSED }],
 } satisfies Partial<Record<FaultOf<'create'>, FaultCase[]>>
 
-faultSuite('answers to a create', { simulator: { runway: { concurrency: null } } }, ANSWERS, (house) => {
-  test('a model that our table does not list for the inputs is passed on; the vendor’s refusal costs nothing', async () => {
-    const request = { model: 'runway/gen4_turbo', prompt: 'no image', seconds: '5', size: '1280x720' }
-    const response = await house().call('POST', '/v1/videos', request)
-    expect(response.status).toBe(200)
-    const { id } = (await response.json()) as { id: string } // the API's own answer
-    const job = await house().ended(id.replace('video_', 'job_'))
-    expect(job).toMatchObject({
-      operation: 'text_to_video',
-      error: { code: 'invalid_input', provider_message: 'model: Invalid input' },
+faultSuite(
+  '6, 35, 37, 38 answers to a create (I1, I2)',
+  { simulator: { runway: { concurrency: null } } },
+  ANSWERS,
+  (house) => {
+    test('a model that our table does not list for the inputs is passed on; the vendor’s refusal costs nothing', async () => {
+      const request = { model: 'runway/gen4_turbo', prompt: 'no image', seconds: '5', size: '1280x720' }
+      const response = await house().call('POST', '/v1/videos', request)
+      expect(response.status).toBe(200)
+      const { id } = (await response.json()) as { id: string } // the API's own answer
+      const job = await house().ended(id.replace('video_', 'job_'))
+      expect(job).toMatchObject({
+        operation: 'text_to_video',
+        error: { code: 'invalid_input', provider_message: 'model: Invalid input' },
+      })
+      expect(house().simulator.runway.ledger().markers['no image']).toEqual({ requests: 1, tasks: 0 })
     })
-    expect(house().simulator.runway.ledger().markers['no image']).toEqual({ requests: 1, tasks: 0 })
-  })
 
-  test('no create was ever sent on to where a redirect points', () => {
-    const elsewhere = house()
-      .simulator.journal()
-      .filter(({ path }) => path.includes('redirected'))
-    expect(elsewhere).toEqual([])
-  })
-})
+    test('no create was ever sent on to where a redirect points', () => {
+      const elsewhere = house()
+        .simulator.journal()
+        .filter(({ path }) => path.includes('redirected'))
+      expect(elsewhere).toEqual([])
+    })
+  },
+)
 
 /** A rest holds key and model back, so each of these has a model of its own. */
 let models = 0
@@ -125,7 +130,7 @@ const LIMITS = {
 } satisfies Partial<Record<FaultOf<'create'>, FaultCase[]>>
 
 faultSuite(
-  'limits of a key and model',
+  '36 limits of a key and model (I1, I2)',
   {
     simulator: { clock: { speed: 200 }, runway: { concurrency: null, lenientModels: true } },
     env: { SPEED: '200' },
@@ -176,7 +181,7 @@ const ACCOUNT = {
   'create.400_no_credits': [{ ends: rested(300) }, { args: { body: 'message' }, ends: rested(300) }],
 } satisfies Partial<Record<FaultOf<'create'>, FaultCase[]>>
 
-faultSuite('an account that is refused', FAST, ACCOUNT, (house) => {
+faultSuite('39 an account that is refused (I1)', FAST, ACCOUNT, (house) => {
   test('a revoked key is parked, the job waits for it and runs when it works again', async () => {
     const { runway } = house().simulator
     const [key = ''] = runway.keys

@@ -60,7 +60,7 @@ const DOWNLOADS = {
 } satisfies Partial<Record<FaultOf<'dl'>, FaultCase[]>>
 
 faultSuite(
-  'downloads of an output',
+  '40 to 42 downloads of an output (I1, I4)',
   {
     simulator: { runway: { concurrency: null } },
     env: { COPY_TIMEOUT_MS: '3000', MAX_OUTPUT_BYTES: String(7 * MB) },
@@ -98,7 +98,7 @@ const OUTAGES = {
 } satisfies Partial<Record<FaultOf<'dl'>, FaultCase[]>>
 
 faultSuite(
-  'a host that stays away',
+  '40 to 42 a host that stays away (I1, I4)',
   {
     simulator: { runway: { concurrency: null } },
     env: { COPY_TIMEOUT_MS: '300', COPY_DEADLINE_MS: '500' },

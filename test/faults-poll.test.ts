@@ -102,7 +102,7 @@ const LOOKS = {
   'poll.fresh_urls': [survives()],
 } satisfies Partial<Record<FaultOf<'poll'>, FaultCase[]>>
 
-faultSuite('looks at a task', { simulator: { runway: { concurrency: null } } }, LOOKS, (house) => {
+faultSuite('35 to 39 looks at a task (I1, I2)', { simulator: { runway: { concurrency: null } } }, LOOKS, (house) => {
   test('a task that somebody deleted behind our back ends its job as provider_lost', async () => {
     const { runway } = house().simulator
     runway.script({ runningMs: 600_000, match: { promptIncludes: 'deleted elsewhere' } })
@@ -140,7 +140,7 @@ const LIMITS = {
 } satisfies Partial<Record<FaultOf<'poll'>, FaultCase[]>>
 
 faultSuite(
-  'looks that are limited',
+  '35, 36, 39 looks that are limited (I1, I2)',
   { simulator: { clock: { speed: 1000 }, runway: { concurrency: null } }, env: { SPEED: '1000' } },
   LIMITS,
 )

@@ -54,7 +54,10 @@ const ANSWERS = {
   'create.504_queue': [{ ends: REPEATED }],
 } satisfies Partial<Record<RunwareFaultOf<'create'>, RunwareCase[]>>
 
-runwareFaultSuite('answers to a create', { env: { WAIT_TIMEOUT_MS: '1500' } }, ANSWERS, ['video', 'image'])
+runwareFaultSuite('6, 35, 37, 38 answers to a create (I1, I2)', { env: { WAIT_TIMEOUT_MS: '1500' } }, ANSWERS, [
+  'video',
+  'image',
+])
 
 /** The rest of a key holds everybody back; the world runs a thousand times faster, so that it is short. */
 const FAST = { simulator: { clock: { speed: 1000 } }, env: { SPEED: '1000' } }
@@ -77,7 +80,7 @@ const LIMITS = {
   'create.conflict_but_unknown': [{ args: { accept: false }, ends: fails('provider_lost') }],
 } satisfies Partial<Record<RunwareFaultOf<'create'>, RunwareCase[]>>
 
-runwareFaultSuite('limits and the lost', FAST, LIMITS, ['video', 'image'])
+runwareFaultSuite('36, 39 limits and the lost (I1, I2)', FAST, LIMITS, ['video', 'image'])
 
 test('create.refused: a vendor that takes no connections gets one create when it is back', async () => {
   const house = await openHouse()

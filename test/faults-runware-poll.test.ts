@@ -90,7 +90,7 @@ const LOOKS = {
   'poll.duplicate_items': [{ ...survives({ n: 3 }), ways: BOTH }],
 } satisfies Partial<Record<RunwareFaultOf<'poll'>, RunwareCase[]>>
 
-runwareFaultSuite('looks at a task', {}, LOOKS, ['video'], (house) => {
+runwareFaultSuite('35, 37 to 39 looks at a task (I1, I2)', {}, LOOKS, ['video'], (house) => {
   test('what has finished but was lost by getResponse and by the details ends as provider_lost', async () => {
     const { runware } = house().simulator
     runware.script({ forgotten: 'everything', match: { promptIncludes: 'lost for good' } })
@@ -108,7 +108,7 @@ const LIMITS = {
 } satisfies Partial<Record<RunwareFaultOf<'poll'>, RunwareCase[]>>
 
 runwareFaultSuite(
-  'looks that are limited',
+  '35, 36 looks that are limited (I1, I2)',
   { simulator: { clock: { speed: 1000 }, runware: { retentionMs: 1e9 } }, env: { SPEED: '1000' } },
   LIMITS,
   ['video'],
@@ -146,7 +146,7 @@ const DOWNLOADS = {
 } satisfies Partial<Record<RunwareFaultOf<'dl'>, RunwareCase[]>>
 
 runwareFaultSuite(
-  'downloads of an output',
+  '40 to 42 downloads of an output (I1, I4)',
   { env: { COPY_TIMEOUT_MS: '3000', MAX_OUTPUT_BYTES: String(7 * MB) } },
   DOWNLOADS,
   ['video', 'image'],

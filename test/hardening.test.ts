@@ -108,16 +108,19 @@ const HOSTILE: [name: string, body: string][] = [
   ['a lone surrogate', '{"model":"\\ud800","name":"\\ud800"}'],
 ]
 
-test.each(HOSTILE)('a body of %s is refused within a second on every route that takes JSON', async (_, body) => {
-  for (const operation of withJson()) {
-    const name = `${operation.method} ${operation.path}`
-    const beganMs = performance.now()
-    const response = await send(operation, body)
-    expect([400, 404, 413], `${name} ${await response.text()}`).toContain(response.status)
-    expect(performance.now() - beganMs, name).toBeLessThan(1_000)
-  }
-  expect({}).not.toHaveProperty('isAdmin')
-})
+test.each(HOSTILE)(
+  '47 a body of %s is refused within a second on every route that takes JSON (I9)',
+  async (_, body) => {
+    for (const operation of withJson()) {
+      const name = `${operation.method} ${operation.path}`
+      const beganMs = performance.now()
+      const response = await send(operation, body)
+      expect([400, 404, 413], `${name} ${await response.text()}`).toContain(response.status)
+      expect(performance.now() - beganMs, name).toBeLessThan(1_000)
+    }
+    expect({}).not.toHaveProperty('isAdmin')
+  },
+)
 
 test('a text of 100 KB, or of all that is allowed, in any field of any route is judged within 50 ms', async () => {
   const slow: string[] = []

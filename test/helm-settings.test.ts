@@ -47,12 +47,16 @@ async function places() {
 /** A value for each variable that the schema takes. */
 function filled(properties: z.infer<typeof Properties>): Values {
   const urls: Values = { STORAGE_URL: 's3://media', PUBLIC_URL: 'https://genqueue.example', SHUTDOWN_GRACE_MS: 75_000 }
+  const collectors: Values = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector.example/traces',
+  }
   const bare: Values = { HOST: '::', HEALTH_HOST: '::' }
   return Object.fromEntries(
     Object.entries(properties).map(([name, { enum: choices, type, $ref }]) => {
       const kind = String($ref ?? type)
       const value = choices?.at(-1) ?? (/boolean/.test(kind) ? false : /integer|number|port/.test(kind) ? 7 : 'some')
-      return [name, urls[name] ?? bare[name] ?? value]
+      return [name, urls[name] ?? collectors[name] ?? bare[name] ?? value]
     }),
   )
 }

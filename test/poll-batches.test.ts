@@ -54,7 +54,7 @@ test('1,000 tasks in flight are looked at with one request for twenty of them, a
   house.assertHonest()
 }, 60_000)
 
-test('a task whose looks hang costs those beside it a look or two, and then nobody anything', async () => {
+test('38 a task whose looks hang costs those beside it a look or two, and then nobody anything (I9, I11)', async () => {
   const prompts = Array.from({ length: 60 }, (_, n) => `beside ${n}`)
   house = await openHouse({ env: { POLL_TIMEOUT_MS: '500' } })
   waiting = await openWaitingJobs(house)

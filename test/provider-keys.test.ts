@@ -106,7 +106,7 @@ test('a disabled key finishes what it has, and the next job takes another', asyn
   expect([madeBy('with a'), madeBy('with b')]).toEqual([nameOf(KEY_A), nameOf(KEY_B)])
 })
 
-test('a key that the vendor refuses is parked and told once, its jobs take another, and a new value is not parked', async () => {
+test('39 a key that the vendor refuses is parked and told once, its jobs take another, and a new value is not parked (I1)', async () => {
   const { runway } = house.simulator
   await change('a', { enabled: true, weight: 0.001 })
   await workerHas(2)

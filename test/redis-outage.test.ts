@@ -4,7 +4,7 @@ import { type House, openHouse } from './house.ts'
 let house: House
 afterEach(() => house.close())
 
-test('23 kill -9 of Redis with AOF: nothing acknowledged is lost, the API answers 503 within 250 ms, work resumes', async () => {
+test('23 kill -9 of Redis with AOF: nothing acknowledged is lost, the API answers 503 within 250 ms, work resumes (I1, I12)', async () => {
   house = await openHouse({
     workers: 1,
     redis: { appendfsync: 'always' },

@@ -6,7 +6,7 @@ import { startWorkerProcess } from './worker-process.ts'
 let house: House
 afterEach(() => house.close())
 
-test('19 SIGTERM under load: exit 0, nothing lost, nothing claimed after the signal', async () => {
+test('19 SIGTERM under load: exit 0, nothing lost, nothing claimed after the signal (I1, I10)', async () => {
   house = await openHouse({ workers: 0, simulator: { runway: { concurrency: null } } })
   house.simulator.runway.latency({ minMs: 20_000, maxMs: 20_000, seed: 'slow' })
   const first = await startWorkerProcess({ ...house.env, SUBMIT_CONCURRENCY: '4' })
@@ -32,7 +32,7 @@ test('19 SIGTERM under load: exit 0, nothing lost, nothing claimed after the sig
   house.assertHonest()
 })
 
-test('20 SIGTERM to a worker that copies: the copy is handed back and another worker finishes it', async () => {
+test('20 SIGTERM to a worker that copies: the copy is handed back and another worker finishes it (I4, I10)', async () => {
   house = await openHouse({
     workers: 0,
     env: { SHUTDOWN_GRACE_MS: '300', LOCK_DURATION_MS: '2000', STALLED_INTERVAL_MS: '500' },

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-test('wherever a process dies, stands still or loses an answer: every acknowledged job ends once, is paid for once and told', async () => {
+test('1, 2, 4 to 8, 10, 11, 13, 15 to 17 wherever a process dies, stands still or loses an answer: every acknowledged job ends once, is paid for once and told (I1 to I4, I6, I8)', async () => {
   const swept = await sweep(sweepBatches(), world, AT_ONCE)
   console.log(sweepTable(swept))
   const broken = swept.filter(({ report }) => report.broken.length > 0)

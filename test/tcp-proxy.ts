@@ -45,7 +45,8 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
       const dueMs = performance.now() + (proxy.trouble.latencyMs ?? 0)
       before = before.then(async () => {
         const { bytesPerSecond } = proxy.trouble
-        if (dueMs > performance.now()) await delay(dueMs - performance.now())
+        const leftMs = dueMs - performance.now()
+        if (leftMs > 0) await delay(leftMs)
         if (bytesPerSecond !== undefined) await delay((piece.length / bytesPerSecond) * 1000)
         await thawed?.promise
         passed += piece.length

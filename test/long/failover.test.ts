@@ -7,6 +7,7 @@ import { type House, openHouse } from '../house.ts'
 import { openRedisPair, type RedisPair } from '../redis-pair.ts'
 
 const DURABLE = { DURABILITY: 'replicated' }
+const SOON = { interval: 10, timeout: 10_000 }
 const RECOVERY = { LOCK_DURATION_MS: '1500', STALLED_INTERVAL_MS: '400', RECONCILE_AFTER_MS: '2000' }
 
 let pair: RedisPair
@@ -59,15 +60,15 @@ async function inFlight(name: string) {
   const posted = await accepted(name, 5)
   const states = () => Promise.all(posted.map(async ({ id }) => (await house.get(id)).status))
   const early = ['queued', 'submitting']
-  await expect.poll(async () => (await states()).some((it) => early.includes(it)), { interval: 10 }).toBe(false)
-  await expect.poll(() => pair.ask(pair.primary, 'WAIT', '1', '100'), { interval: 10 }).toBe(1)
+  await expect.poll(async () => (await states()).some((it) => early.includes(it)), SOON).toBe(false)
+  await expect.poll(() => pair.ask(pair.primary, 'WAIT', '1', '100'), SOON).toBe(1)
   return posted
 }
 
 const allSucceed = (jobs: readonly { id: string }[]) =>
   Promise.all(jobs.map(async ({ id }) => expect(await house.ended(id, 20_000)).toMatchObject({ status: 'succeeded' })))
 
-test('26 failover with lag, replicated: no 202 without the replica, none is lost, and what was refused is made once by its key', async () => {
+test('26 failover with lag, replicated: no 202 without the replica, none is lost, and what was refused is made once by its key (I1, I2)', async () => {
   await open(DURABLE)
   const before = await inFlight('before')
   pair.link.freeze()
@@ -89,7 +90,7 @@ test('26 failover with lag, replicated: no 202 without the replica, none is lost
   house.assertHonest()
 })
 
-test('26 failover with lag, local: what was accepted within the lag is lost, told by 404, and nothing else', async () => {
+test('26 failover with lag, local: what was accepted within the lag is lost, told by 404, and nothing else (I1)', async () => {
   await open({})
   const before = await inFlight('before')
   // The replica has everything up to here.
@@ -107,7 +108,7 @@ test('26 failover with lag, local: what was accepted within the lag is lost, tol
   await allSucceed([...before, ...(await accepted('after', 1))])
 })
 
-test('26 an intent that no replica has is not acted upon: the job waits as not_durable and is submitted once', async () => {
+test('26 an intent that no replica has is not acted upon: the job waits as not_durable and is submitted once (I2)', async () => {
   await open(DURABLE, 0)
   const jobs = await accepted('intent', 3)
   pair.link.freeze()
@@ -140,7 +141,7 @@ test('26 an acknowledgement that comes by another connection than the write coun
   redis.disconnect()
 })
 
-test('27 split brain, replicated: a primary that hangs is left, one that comes back takes no job, and none is lost or paid twice', async () => {
+test('27 split brain, replicated: a primary that hangs is left, one that comes back takes no job, and none is lost or paid twice (I1, I2)', async () => {
   await open(DURABLE)
   const before = await inFlight('before')
   await pair.primary.kill('SIGSTOP')

@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import { ADMIN_KEY, type House, openHouse } from '../house.ts'
-import { asking, SteadyTraffic } from '../steady-traffic.ts'
+import { type House, openHouse } from '../house.ts'
 import { startWorkerProcess } from '../worker-process.ts'
 
 const FAST_RECOVERY = {
@@ -14,6 +13,7 @@ const FAST_RECOVERY = {
   RECONCILE_AFTER_MS: '2000',
 }
 const HOUR_MS = 3_600_000
+const MB = 1024 * 1024
 
 const PATIENT = { interval: 10, timeout: 10_000 }
 
@@ -35,7 +35,7 @@ async function startProcess(env: Record<string, string> = {}) {
 
 const stateOf = async (id: string) => (await house.get(id)).status
 
-test('11 a worker that stood still for longer than its lock comes back too late: its jobs stay as others have ended them', async () => {
+test('11 a worker that stood still for longer than its lock comes back too late: its jobs stay as others have ended them (I1, I2)', async () => {
   house = await openHouse({ workers: 0, env: FAST_RECOVERY })
   house.simulator.runway.fault('dl.slow', { bytesPerSecond: 600, n: 1 })
   const frozen = await startProcess({ SUBMIT_TIMEOUT_MS: '60000' })
@@ -61,7 +61,7 @@ test('11 a worker that stood still for longer than its lock comes back too late:
   expect(house.simulator.store.openUploads()).toEqual([])
 })
 
-test('12 two workers run one job, because its lock was lost: one create, one end', async () => {
+test('12 two workers run one job, because its lock was lost: one create, one end (I1, I2, I4)', async () => {
   house = await openHouse({ workers: 2, env: { ...FAST_RECOVERY, SUBMIT_TIMEOUT_MS: '10000' } })
   house.simulator.runway.latency({ minMs: 200_000, maxMs: 200_000, seed: 'slow' })
   const { id } = await house.post({ prompt: 'two workers' })
@@ -81,41 +81,53 @@ test('12 two workers run one job, because its lock was lost: one create, one end
   house.assertHonest()
 })
 
-test('21 a second SIGTERM ends the worker at once, and another one finishes what it had', async () => {
-  house = await openHouse({ workers: 0, env: FAST_RECOVERY })
-  house.simulator.runway.fault('dl.slow', { bytesPerSecond: 20, n: 1 })
-  const main = fileURLToPath(new URL('../../apps/worker/src/main.ts', import.meta.url))
-  const child = spawn(process.execPath, [main], { env: { ...process.env, ...house.env }, stdio: 'ignore' })
-  const exited = once(child, 'exit')
-  started.push({ child, exited })
-  const { id } = await house.post({ prompt: 'twice told' })
-  await expect.poll(() => stateOf(id), PATIENT).toBe('generated')
-  child.kill('SIGTERM')
-  const again = setInterval(() => child.kill('SIGTERM'), 200)
-  expect(await exited).toEqual([1, null])
-  clearInterval(again)
+test('20 SIGTERM during a large copy: its parts are aborted, and another worker has it at once, long before the lock ends (I4, I10)', async () => {
+  const slow = { LOCK_DURATION_MS: '60000', STALLED_INTERVAL_MS: '20000', RECONCILE_AFTER_MS: '60000' }
+  house = await openHouse({
+    workers: 0,
+    env: { ...slow, SHUTDOWN_GRACE_MS: '1000' },
+    simulator: { runway: { minOutputBytes: 40 * MB } },
+  })
+  // Forty megabytes in eight seconds of ours, the first time.
+  house.simulator.runway.fault('dl.slow', { bytesPerSecond: 50_000, n: 1 })
+  const first = await startProcess()
+  const { id } = await house.post({ prompt: 'large copy' })
+  const parts = () => house.simulator.store.openUploads().map((upload) => upload.parts)
+  await expect.poll(parts, PATIENT).toEqual([2])
+  await end(first)
+  expect(parts()).toEqual([])
+  expect(await stateOf(id)).toBe('generated')
+  const endedMs = performance.now()
   await house.addWorker()
-  expect((await house.ended(id)).status).toBe('succeeded')
+  const { outputs, task_id: taskId } = await house.ended(id)
+  expect(performance.now() - endedMs).toBeLessThan(10_000)
+  expect(outputs.map(({ sha256 }) => sha256)).toEqual([house.simulator.runway.expectedOutput(taskId ?? '').sha256])
+  expect([parts(), house.simulator.store.objects().length]).toEqual([[], 1])
   house.assertHonest()
 })
 
-test('22 three workers are restarted one after the other during traffic: nothing is lost, refused or done twice', async () => {
-  house = await openHouse({ workers: 3, env: FAST_RECOVERY, simulator: { runway: { concurrency: null } } })
-  const webhookUrl = `${house.simulator.receiver.url}/hook`
-  const senders = [{ team: 'default', key: ADMIN_KEY }]
-  const traffic = new SteadyTraffic(senders, { ask: asking(() => house.api.url), webhookUrl })
-  traffic.start(20)
-  for (const old of house.workers.slice()) {
-    await traffic.pass(8)
-    await Promise.all([old.stop(), house.addWorker()])
-  }
-  await traffic.pass(8)
-  await traffic.stop()
-  expect(traffic.refusals).toEqual([])
-  for (const { id } of traffic.sent) {
-    expect(await house.ended(id)).toMatchObject({ status: 'succeeded' })
-    await house.webhook(id)
-  }
+const GOOD_ORDER = { SHUTDOWN_GRACE_MS: '300' }
+test.each<[string, { signals: NodeJS.Signals[]; exit: unknown[]; env?: Record<string, string> }]>([
+  ['SIGTERM twice ends a worker at once', { signals: ['SIGTERM', 'SIGTERM'], exit: [1, null] }],
+  ['SIGINT twice ends a worker at once', { signals: ['SIGINT', 'SIGINT'], exit: [1, null] }],
+  ['SIGINT ends a worker in good order', { signals: ['SIGINT'], exit: [0, null], env: GOOD_ORDER }],
+  ['SIGKILL before the grace is over', { signals: ['SIGTERM', 'SIGKILL'], exit: [null, 'SIGKILL'] }],
+])('21 %s: another one finishes what it had (I1, I2, I10)', async (name, { signals, exit, env = {} }) => {
+  house = await openHouse({ workers: 0, env: FAST_RECOVERY })
+  house.simulator.runway.fault('dl.slow', { bytesPerSecond: 20, n: 1 })
+  const main = fileURLToPath(new URL('../../apps/worker/src/main.ts', import.meta.url))
+  const child = spawn(process.execPath, [main], { env: { ...process.env, ...house.env, ...env }, stdio: 'ignore' })
+  const exited = once(child, 'exit')
+  started.push({ child, exited })
+  const { id } = await house.post({ prompt: name })
+  await expect.poll(() => stateOf(id), PATIENT).toBe('generated')
+  const [first = 'SIGTERM', second] = signals
+  child.kill(first)
+  const again = setInterval(() => second && child.kill(second), 200)
+  expect(await exited).toEqual(exit)
+  clearInterval(again)
+  await house.addWorker()
+  expect((await house.ended(id)).status).toBe('succeeded')
   house.assertHonest()
 })
 

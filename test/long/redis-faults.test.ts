@@ -67,7 +67,7 @@ async function appendOnlyFile(): Promise<string> {
   return join(folder, name ?? 'none')
 }
 
-test('24 Redis forgets its last seconds: only jobs accepted within them are gone, each told by 404, and their keys make them anew', async () => {
+test('24 Redis forgets its last seconds: only jobs accepted within them are gone, each told by 404, and their keys make them anew (I1, I6)', async () => {
   await open({ redis: { appendfsync: 'everysec' }, workers: 0 })
   await set('aof-timestamp-enabled', 'yes')
   const before = await postMany('before', 5)
@@ -104,7 +104,7 @@ test('24 Redis forgets its last seconds: only jobs accepted within them are gone
   house.assertHonest()
 })
 
-test('24 a write that was torn at the end of the file is undone whole: half a job is no job', async () => {
+test('24 a write that was torn at the end of the file is undone whole: half a job is no job (I1)', async () => {
   await open({ redis: { appendfsync: 'everysec' }, workers: 0 })
   const kept = await postMany('kept', 4)
   const [torn = ''] = await postMany('torn', 1)
@@ -120,7 +120,7 @@ test('24 a write that was torn at the end of the file is undone whole: half a jo
   house.assertHonest()
 })
 
-test('28 Redis cannot write its file: jobs are refused with 503, readiness is red, and all goes on by itself', async () => {
+test('28 Redis cannot write its file: jobs are refused with 503, readiness is red, and all goes on by itself (I1, I12)', async () => {
   const small = await openRedisOnSmallDisk()
   await open({ env: { REDIS_URL: small.url } })
   closeLast = small.close
@@ -136,7 +136,7 @@ test('28 Redis cannot write its file: jobs are refused with 503, readiness is re
   house.assertHonest()
 })
 
-test('28 Redis has no memory left: jobs are refused with 503, and what was accepted goes on when there is some', async () => {
+test('28 Redis has no memory left: jobs are refused with 503, and what was accepted goes on when there is some (I1, I12)', async () => {
   await open()
   const ids = await postMany('before', 5)
   await set('maxmemory', '1')
@@ -147,7 +147,7 @@ test('28 Redis has no memory left: jobs are refused with 503, and what was accep
   house.assertHonest()
 })
 
-test('30 a Redis that evicts, and one whose user may not write, make readiness red', async () => {
+test('30, 33 a Redis that evicts, and one whose user may not write, make readiness red', async () => {
   await open()
   await set('maxmemory-policy', 'allkeys-lru')
   await Promise.all([becomes(isReady, false), becomes(isWorkerReady, false)])
@@ -159,7 +159,7 @@ test('30 a Redis that evicts, and one whose user may not write, make readiness r
   await Promise.all([becomes(isReady, true), becomes(isWorkerReady, true)])
 })
 
-test('33 SCRIPT FLUSH again and again under load: every script is told anew, and nothing is lost or done twice', async () => {
+test('33 SCRIPT FLUSH again and again under load: every script is told anew, and nothing is lost or done twice (I1, I2)', async () => {
   await open()
   const flushing = setInterval(() => admin.script('FLUSH').catch(() => {}), 5)
   onTestFinished(() => clearInterval(flushing))
@@ -170,7 +170,7 @@ test('33 SCRIPT FLUSH again and again under load: every script is told anew, and
   house.assertHonest()
 })
 
-test('33 FLUSHALL by mistake: what was is 404, nobody crashes, and new jobs and the reconcile tick go on', async () => {
+test('33 FLUSHALL by mistake: what was is 404, nobody crashes, and new jobs and the reconcile tick go on (I12)', async () => {
   await open({ env: { RECONCILE_INTERVAL_MS: '150' } })
   const ids = await postMany('forgotten', 5)
   await admin.flushall()

@@ -19,7 +19,7 @@ afterEach(async () => {
 const postMany = (name: string, count: number) =>
   Promise.all(Array.from({ length: count }, (_, n) => house.post({ prompt: `${name} ${n}` })))
 
-test('31 a slow network before Redis: the API answers 503 at once and by itself works again when it is fast', async () => {
+test('31 a slow network before Redis: the API answers 503 at once and by itself works again when it is fast (I12)', async () => {
   const first = await startTcpProxy(0)
   house = await openHouse({ workers: 0, env: { REDIS_URL: first.url } })
   first.target = house.redis.port
@@ -42,7 +42,7 @@ test('31 a slow network before Redis: the API answers 503 at once and by itself 
 test.each([
   ['slow', { latencyMs: 20, bytesPerSecond: 256 * 1024 }],
   ['reset every hundred commands or so', { latencyMs: 5, resetAfterBytes: 120_000 }],
-])('31 a worker whose network to Redis is %s is slow and correct', async (_, trouble) => {
+])('31 a worker whose network to Redis is %s is slow and correct (I1, I2)', async (_, trouble) => {
   house = await openHouse({ workers: 0, env: { LOCK_DURATION_MS: '2000', STALLED_INTERVAL_MS: '500' } })
   proxy = await startTcpProxy(house.redis.port)
   proxy.trouble = trouble
@@ -55,7 +55,7 @@ test.each([
   house.assertHonest()
 })
 
-test('31 an intent whose answer is lost with its connection, and which is sent again, is still one intent', async () => {
+test('31 an intent whose answer is lost with its connection, and which is sent again, is still one intent (I2)', async () => {
   house = await openHouse({ workers: 0 })
   proxy = await startTcpProxy(house.redis.port)
   const keys = createKeys(house.env.KEY_PREFIX)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { JobResource } from '@genqueue/contract'
+import { JobResource, UsageReport } from '@genqueue/contract'
 import { z } from 'zod'
 import { ADMIN_KEY } from '../house-env.ts'
 import type { Ledger } from './ledger.ts'
@@ -10,6 +10,8 @@ import type { Vendor } from './points.ts'
 export type ClientLine = {
   atMs: number
   durationMs: number
+  /** The API that was asked. */
+  api: string
   method: 'GET' | 'POST'
   path: string
   /** Names the job in the vendor's ledger. */
@@ -24,20 +26,31 @@ export type ClientLine = {
 }
 
 const PATIENCE_MS = 60_000
+/** As long as everything else moves, a job may take its time to be acknowledged. */
+const ACKNOWLEDGED_WITHIN_MS = 180_000
+/** Doubled each time, up to the longest. */
 const ASK_AGAIN_MS = 40
+const ASK_AGAIN_MOST_MS = 3_000
 
 /** Sends jobs as a client should: asks again where the answer was lost or was 503, with the same idempotency key. */
 export class Client {
   readonly #ledger: Ledger<ClientLine>
   readonly #url: () => string
   readonly #webhookUrl: (marker: string) => string
+  readonly #heard: (answer: string) => void
   #isLeaving = new AbortController()
 
-  /** `url` is asked for before every request: an API that was killed may be replaced. */
-  constructor(ledger: Ledger<ClientLine>, url: () => string, webhookUrl: (marker: string) => string) {
+  /** `url` is asked for before every request: an API that was killed may be replaced. `heard` is told every answer. */
+  constructor(
+    ledger: Ledger<ClientLine>,
+    url: () => string,
+    webhookUrl: (marker: string) => string,
+    heard: (answer: string) => void = () => {},
+  ) {
     this.#ledger = ledger
     this.#url = url
     this.#webhookUrl = webhookUrl
+    this.#heard = heard
   }
 
   /** Resolves with the id of the job when it has been acknowledged, however often that took. */
@@ -45,15 +58,15 @@ export class Client {
     const key = randomUUID()
     const { path, body } = vendor === 'runway' ? video(marker) : image(marker)
     const init = { method: 'POST', body: JSON.stringify({ ...body, webhook_url: this.#webhookUrl(marker) }) } as const
-    const deadlineMs = Date.now() + PATIENCE_MS
-    while (Date.now() < deadlineMs) {
+    const deadlineMs = Date.now() + ACKNOWLEDGED_WITHIN_MS
+    for (let asked = 0; Date.now() < deadlineMs; asked += 1) {
       const line = await this.#ask(path, { ...init, marker, key, waits: vendor === 'runware' })
       if (line.jobId !== undefined) return line.jobId
       if (line.status !== undefined && line.status < 500 && line.status !== 429)
         throw new Error(`${marker}: ${line.status}`)
-      await sleep(ASK_AGAIN_MS)
+      await sleep(Math.min(ASK_AGAIN_MOST_MS, ASK_AGAIN_MS * 2 ** asked))
     }
-    throw new Error(`${marker} was not acknowledged within ${PATIENCE_MS} ms`)
+    throw new Error(`${marker} was not acknowledged within ${ACKNOWLEDGED_WITHIN_MS} ms`)
   }
 
   /** One look; what it told if the job has ended. */
@@ -74,10 +87,14 @@ export class Client {
     }
   }
 
-  /** Deliveries of a job that its receiver will not get any more, or has: their states. */
-  async deliveries(id: string): Promise<string[]> {
-    const { data } = Deliveries.parse(await this.#read(`/v1/jobs/${id}/deliveries`))
-    return data.map(({ status }) => status)
+  /** What became of a job's webhook, by what the API tells. */
+  async deliveries(id: string): Promise<Delivery[]> {
+    return Deliveries.parse(await this.#read(`/v1/jobs/${id}/deliveries`)).data
+  }
+
+  /** What vendors have charged for, and what is held, by what the API tells. */
+  async usage(): Promise<UsageReport> {
+    return UsageReport.parse(await this.#read('/api/usage?group_by=provider'))
   }
 
   /** Gives up what is under way. */
@@ -88,8 +105,9 @@ export class Client {
   /** What stands there, asked for until it is told. */
   async #read(path: string): Promise<unknown> {
     for (const deadlineMs = Date.now() + PATIENCE_MS; ; ) {
-      const answer = await this.#fetch(path, { method: 'GET' }).catch(() => undefined)
-      if (answer?.ok) return answer.json()
+      const answer = await this.#fetch(this.#url() + path, { method: 'GET' }).catch(() => undefined)
+      const text = answer && (await this.#textOf(answer).catch(() => undefined))
+      if (answer?.ok && text !== undefined) return JSON.parse(text)
       if (Date.now() > deadlineMs) throw new Error(`${path} was not told: ${answer?.status ?? 'no answer'}`)
       await sleep(ASK_AGAIN_MS)
     }
@@ -105,11 +123,12 @@ export class Client {
     }: { method: 'GET' | 'POST'; body?: string; marker: string; key?: string; waits: boolean },
   ): Promise<ClientLine> {
     const atMs = Date.now()
-    const line: ClientLine = { atMs, durationMs: 0, method: init.method, path, marker, waits, ...(key && { key }) }
+    const api = this.#url()
+    const line: ClientLine = { atMs, durationMs: 0, api, method: init.method, path, marker, waits, ...(key && { key }) }
     try {
-      const answer = await this.#fetch(path, { ...init, ...(key && { headers: { 'idempotency-key': key } }) })
+      const answer = await this.#fetch(api + path, { ...init, ...(key && { headers: { 'idempotency-key': key } }) })
       line.status = answer.status
-      const text = await answer.text()
+      const text = await this.#textOf(answer)
       Object.assign(line, told(answer, text))
     } catch {
       // Nothing was told.
@@ -120,8 +139,14 @@ export class Client {
     return line
   }
 
-  #fetch(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<Response> {
-    return fetch(`${this.#url()}${path}`, {
+  async #textOf(answer: Response): Promise<string> {
+    const text = await answer.text()
+    this.#heard(`${[...answer.headers].join(' ')} ${text}`)
+    return text
+  }
+
+  #fetch(url: string, init: RequestInit & { headers?: Record<string, string> }): Promise<Response> {
+    return fetch(url, {
       ...init,
       headers: { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json', ...init.headers },
       signal: AbortSignal.any([this.#isLeaving.signal, AbortSignal.timeout(PATIENCE_MS)]),
@@ -130,7 +155,9 @@ export class Client {
 }
 
 const Page = z.object({ data: z.array(z.object({ id: z.string(), status: z.string() })), has_more: z.boolean() })
-const Deliveries = z.object({ data: z.array(z.object({ status: z.string() })) })
+const Delivery = z.object({ status: z.string(), attempts: z.int(), next_attempt_at: z.iso.datetime().nullable() })
+export type Delivery = z.infer<typeof Delivery>
+const Deliveries = z.object({ data: z.array(Delivery) })
 
 /** The image door names its job in a header, however the job ended; `/v1/jobs` answers with the job itself. */
 function told(answer: Response, text: string): Pick<ClientLine, 'jobId' | 'ended'> {

@@ -20,6 +20,7 @@ type Call = { name: string; keys: readonly string[]; args: readonly string[] }
  */
 export function watchRedis(resends: () => boolean): void {
   const names = ourScripts()
+  const sent = new WeakSet<Sent>()
   const { sendCommand, defineCommand } = Redis.prototype
   Redis.prototype.defineCommand = function (name, definition) {
     names.set(sha1(definition.lua), name)
@@ -29,7 +30,9 @@ export function watchRedis(resends: () => boolean): void {
     const faults = underWay.getStore()
     if (faults?.isDead) return NEVER
     const call = faults && callOf(command, names)
-    if (!faults || !call) return sendCommand.call(this, command, stream)
+    // What waited for a connection, or lost one, comes by again: whoever asked for it holds its first promise.
+    if (!faults || !call || sent.has(command)) return sendCommand.call(this, command, stream)
+    sent.add(command)
     const before = pointBefore(call)
     if (before !== undefined && faults.reach(before) !== undefined) {
       command.promise.catch(() => {})

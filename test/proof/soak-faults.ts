@@ -3,11 +3,13 @@ import type { Simulator } from '@genqueue/simulator'
 import type { Ledger } from './ledger.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { SoakHouse } from './soak-house.ts'
+import { behaveWell } from './soak-traffic.ts'
 
 export type FaultLine = { atMs: number; fault: string }
 
 type Deps = { house: SoakHouse; simulator: Simulator; random: SeededRandom; ledger: Ledger<FaultLine> }
-type Fault = (deps: Deps) => Promise<void>
+/** Nothing where there was nobody to be hit. */
+type Fault = (deps: Deps) => Promise<void> | undefined
 
 /** Real milliseconds as the simulator's clock counts them. */
 const CLOCK = 100
@@ -73,41 +75,42 @@ const FAULTS: Readonly<Record<string, readonly [weight: number, fault: Fault]>> 
       simulator.runware.fault('dl.5xx', { n: 1 })
     },
   ],
-  'receivers fail': [
-    3,
-    async ({ simulator: { receiver } }) => receiver.behave({ kind: 'answer', status: 500, times: 4 }),
-  ],
-  'receivers hang': [2, async ({ simulator: { receiver } }) => receiver.behave({ kind: 'hang', times: 3 })],
-  'receivers reset': [
-    2,
-    async ({ simulator: { receiver } }) => receiver.behave({ kind: 'reset_after_reading', times: 3 }),
-  ],
-  'receivers drip': [
-    1,
-    async ({ simulator: { receiver } }) => receiver.behave({ kind: 'drip_headers', intervalMs: 100, times: 2 }),
-  ],
+  'receivers fail': [3, (deps) => misbehave(deps, { kind: 'answer', status: 500 })],
+  'receivers hang': [2, (deps) => misbehave(deps, { kind: 'hang' })],
+  'receivers reset': [2, (deps) => misbehave(deps, { kind: 'reset_after_reading' })],
+  'receivers drip': [1, (deps) => misbehave(deps, { kind: 'drip_headers', intervalMs: 100 })],
 }
 
 /** Faults that come at random until the end, several at once where it happens so. Resolves when the last is over. */
 export async function faultsAtRandom(
   deps: Deps,
-  { meanMs, untilMs }: { meanMs: number; untilMs: number },
+  { meanMs, untilMs, signal }: { meanMs: number; untilMs: number; signal: AbortSignal },
 ): Promise<void> {
   const { random, ledger } = deps
   const weighted = Object.entries(FAULTS).map(([name, [weight, fault]]) => [weight, { name, fault }] as const)
   const underWay = new Set<Promise<void>>()
   for (;;) {
     const inMs = random.untilNext(meanMs)
-    if (Date.now() + inMs > untilMs) break
+    if (Date.now() + inMs > untilMs || signal.aborted) break
     await sleep(inMs)
     const { name, fault } = random.pick(weighted)
-    // There is one Redis; it cannot be killed twice.
-    if ([...underWay].length > 0 && name === 'Redis is killed') continue
+    const begun = fault(deps)
+    if (!begun) continue
     ledger.add({ atMs: Date.now(), fault: name })
-    const running = fault(deps).finally(() => underWay.delete(running))
+    const running = begun.finally(() => underWay.delete(running))
     underWay.add(running)
   }
   await Promise.all(underWay)
+}
+
+/** All receivers for a while: a number of calls would last for ever once a circuit lets only one through now and then. */
+async function misbehave(
+  { simulator: { receiver }, random }: Deps,
+  behaviour: Parameters<Simulator['receiver']['behave']>[0],
+): Promise<void> {
+  receiver.behave(behaviour)
+  await sleep(random.between(300, 2_000))
+  behaveWell(receiver)
 }
 
 async function storm({ simulator, random }: Deps, vendor: 'runway' | 'runware'): Promise<void> {

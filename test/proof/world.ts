@@ -13,7 +13,8 @@ const QUICK = {
   STALLED_INTERVAL_MS: '300',
   SUBMIT_TIMEOUT_MS: '2000',
   POLL_TIMEOUT_MS: '1000',
-  WEBHOOK_TIMEOUT_MS: '500',
+  // Its third attempt would come after a minute: a busy machine must not lose the first two.
+  WEBHOOK_TIMEOUT_MS: '1500',
   RECONCILE_INTERVAL_MS: '300',
   RECONCILE_AFTER_MS: '1500',
   IMAGE_WAIT_SECONDS: '30',

@@ -11,6 +11,7 @@ import { leaseIntake } from './intake-lease.ts'
 import { limitProblem } from './limit-problem.ts'
 import { problemOf } from './problem-reply.ts'
 import type { ApiContext, Caller } from './route.ts'
+import { traceAccept } from './trace-accept.ts'
 
 /** A request whose files lie in storage, `{"$input": n}` in their places. */
 type TakenIn = { value: unknown; inputs: readonly StoredInput[]; encoding: Intake['encoding'] }
@@ -48,7 +49,7 @@ async function takeIn(
   deps: AppDeps,
   { formShape, draft }: JobDraft,
 ): Promise<{ job: JobRecord; isReplay: boolean }> {
-  const { jobs, redis, storage, config, metrics, now = Date.now } = deps
+  const { jobs, redis, storage, config, metrics, tracing, now = Date.now } = deps
   const checkRedis = () => {
     if (redis.status !== 'ready') throw new ProblemError('unavailable', 'Try again in a second')
   }
@@ -72,11 +73,10 @@ async function takeIn(
     throw error
   }
   // Whatever fails here may have failed after Redis took the job: its inputs stay.
-  const outcome = await jobs
-    .accept({ ...job, id, lane: laneOf(job.provider, job.model), ...moneyOf(job, caller, config.prices) })
-    .catch((error: unknown) => {
-      throw job.idempotency ? error : unknownFate(error)
-    })
+  const whole = { ...job, id, lane: laneOf(job.provider, job.model), ...moneyOf(job, caller, config.prices) }
+  const outcome = await traceAccept(whole, jobs, tracing).catch((error: unknown) => {
+    throw job.idempotency ? error : unknownFate(error)
+  })
   if (outcome.kind === 'unkept') {
     const error = new ProblemError('unavailable', 'The job could not be made durable; try again in a second')
     if (outcome.isWritten) throw job.idempotency ? error : unknownFate(error)

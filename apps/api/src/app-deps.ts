@@ -2,6 +2,7 @@ import type { ApiKeys, Audit, AuditLog, Teams, WebhookEndpoints } from '@genqueu
 import type { Jobs, Keys, Outbox } from '@genqueue/jobs'
 import type { Metrics } from '@genqueue/metrics'
 import type { Storage } from '@genqueue/storage'
+import type { Tracing } from '@genqueue/tracing'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Authenticate } from './authenticate.ts'
@@ -53,6 +54,7 @@ export type AppDeps = {
   providerKeys: ProviderKeys
   readiness: Readiness
   metrics: Metrics
+  tracing?: Tracing | undefined
   log: Logger
   /** Aborts when the process is to end: whoever waits answers now. */
   closing: AbortSignal

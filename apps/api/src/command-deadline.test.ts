@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { Secret } from '@genqueue/contract'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
@@ -32,7 +32,7 @@ test('what Redis does not answer in time is rejected, in time, and a late answer
   const port = typeof address === 'object' && address ? address.port : 0
   const redis = new Redis({ port, lazyConnect: true, enableReadyCheck: false, protocol: 2, retryStrategy: () => null })
   redis.on('error', () => {})
-  giveCommandsDeadline(redis, { timeoutMs: 50, silenceMs: 1_000, checkMs: 5 })
+  giveCommandsDeadline(redis, { timeoutMs: 50, handshakeMs: 50, silenceMs: 1_000, checkMs: 5 })
   onTestFinished(() => {
     redis.disconnect()
     silent.close()
@@ -42,4 +42,32 @@ test('what Redis does not answer in time is rejected, in time, and a late answer
   const outcomes = await Promise.allSettled([redis.get('a'), redis.get('b')])
   expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   expect(performance.now() - sentAtMs).toBeLessThan(110)
+})
+
+test('a Redis that is too slow for callers is let in all the same, to be used when it is faster', async () => {
+  const server = await openRedis()
+  let delayMs = 200
+  const sockets = new Set<Socket>()
+  const slow = createServer((socket) => {
+    const behind = connect(server.port, '127.0.0.1')
+    for (const each of [socket, behind]) sockets.add(each.on('error', () => {}))
+    socket.pipe(behind)
+    behind.on('data', (piece) => setTimeout(() => socket.write(piece), delayMs))
+  })
+  await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve))
+  const address = slow.address()
+  const redis = createRedis(
+    new Secret(`redis://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`),
+  )
+  onTestFinished(async () => {
+    redis.disconnect()
+    for (const socket of sockets) socket.destroy()
+    slow.close()
+    await server.stop()
+  })
+  redis.on('error', () => {})
+  await redis.connect()
+  await expect(redis.get('a')).rejects.toThrow('Command timed out')
+  delayMs = 0
+  await expect.poll(() => redis.set('a', 1).catch(() => 'late')).toBe('OK')
 })

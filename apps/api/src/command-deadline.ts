@@ -1,17 +1,19 @@
 import type { Command, Redis } from 'ioredis'
 
-type Pending = { command: Command; sentAtMs: number; isSettled: boolean }
+type Pending = { command: Command; sentAtMs: number; timeoutMs: number; isSettled: boolean }
 
 /**
  * Rejects every command of the connection that is not answered in time with "Command timed out". Unlike ioredis' own
  * `commandTimeout` it reads what has arrived before it judges: after a stall of this process the timers come first, and
  * would take our own slowness for a silent Redis. A connection that answers nothing for `silenceMs` is given up: its
- * server may hang for ever while another one has taken its place.
+ * server may hang for ever while another one has taken its place. Nobody waits for what a connection asks before it is
+ * ready, so that has `handshakeMs`: a slow Redis would be kept out by one slow answer of several.
  */
 export function giveCommandsDeadline(
   redis: Redis,
-  { timeoutMs, silenceMs, checkMs }: { timeoutMs: number; silenceMs: number; checkMs: number },
+  deadline: { timeoutMs: number; handshakeMs: number; silenceMs: number; checkMs: number },
 ): void {
+  const { silenceMs, checkMs } = deadline
   // Redis answers in order, so the oldest is the first.
   const pending: Pending[] = []
   let isWatching = false
@@ -21,7 +23,7 @@ export function giveCommandsDeadline(
     while (pending[settled]?.isSettled) settled += 1
     pending.splice(0, settled)
   }
-  const isLate = ({ sentAtMs }: Pending) => performance.now() - sentAtMs >= timeoutMs
+  const isLate = ({ sentAtMs, timeoutMs }: Pending) => performance.now() - sentAtMs >= timeoutMs
   const check = () => {
     isWatching = false
     dropSettled()
@@ -55,7 +57,8 @@ export function giveCommandsDeadline(
   }
   const send = redis.sendCommand.bind(redis)
   redis.sendCommand = (command, stream) => {
-    const entry: Pending = { command, sentAtMs: performance.now(), isSettled: false }
+    const timeoutMs = redis.status === 'ready' ? deadline.timeoutMs : deadline.handshakeMs
+    const entry: Pending = { command, sentAtMs: performance.now(), timeoutMs, isSettled: false }
     const settle = () => {
       entry.isSettled = true
     }

@@ -7,6 +7,7 @@ import {
 } from '@genqueue/accounts'
 import { Secret, WebhookSigningKeys } from '@genqueue/contract'
 import { type EgressPolicy, parseCidrs } from '@genqueue/egress'
+import { OtlpEndpoint, OtlpHeaders, TracesSampler, tracingSettings } from '@genqueue/tracing'
 import { z } from 'zod'
 import { CorsOrigins } from './cors.ts'
 import { DEFAULT_INTAKE_LIMITS, type IntakeLimits } from './intake/intake-limits.ts'
@@ -74,6 +75,12 @@ const Env = z.object({
     .string()
     .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
     .optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: OtlpEndpoint.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: OtlpEndpoint.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: OtlpHeaders.optional(),
+  OTEL_SERVICE_NAME: z.string().max(255).default('genqueue-api'),
+  OTEL_TRACES_SAMPLER: TracesSampler.default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
 })
 
 /** Hosts a caller may name: https on the usual ports, never a private address outside the operator's ranges. */
@@ -172,6 +179,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>) {
     shutdownGraceMs: vars.SHUTDOWN_GRACE_SECONDS * 1000,
     /** What a scraper of `/metrics` carries. */
     metricsToken: vars.METRICS_TOKEN === undefined ? undefined : new Secret(vars.METRICS_TOKEN),
+    /** Who collects traces; undefined where nobody does. */
+    tracing: tracingSettings(vars),
   }
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 const EXPOSED =
   'content-disposition, idempotent-replayed, location, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id'
 const TAKEN =
-  'authorization, content-type, idempotency-key, last-event-id, prefer, range, x-api-key, x-bf-vk, x-request-id'
+  'authorization, content-type, idempotency-key, last-event-id, prefer, range, traceparent, x-api-key, x-bf-vk, x-request-id'
 
 /** `https://app.example,http://localhost:3000`: whole origins and no pattern, so that no lookalike is among them. */
 export const CorsOrigins = z.string().transform((text, context): ReadonlySet<string> => {

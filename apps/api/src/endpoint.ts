@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ProblemError } from '@genqueue/contract'
+import type { Step } from '@genqueue/tracing'
 import type { AppDeps } from './app-deps.ts'
 import type { Identity } from './authenticate.ts'
 import { clientAddress } from './client-address.ts'
@@ -9,8 +10,12 @@ import { type Reply, toResponse } from './reply.ts'
 import { countRequest } from './request-rate.ts'
 import type { ApiContext, Caller, Route } from './route.ts'
 import { securityHeaders } from './security-headers.ts'
+import { describeRequest, traceRequests } from './trace-requests.ts'
 
-export type EndpointDeps = Pick<AppDeps, 'authenticate' | 'log' | 'metrics' | 'publicUrl' | 'config' | 'redis' | 'keys'>
+export type EndpointDeps = Pick<
+  AppDeps,
+  'authenticate' | 'log' | 'metrics' | 'tracing' | 'publicUrl' | 'config' | 'redis' | 'keys'
+>
 
 const NOBODY: Identity = { team: '', scopes: new Set(), actor: '', limits: {}, allowed: [] }
 const SAFE_REQUEST_ID = /^[\w.:-]{1,128}$/
@@ -21,7 +26,7 @@ const SAFE_REQUEST_ID = /^[\w.:-]{1,128}$/
  */
 export function endpoint(
   route: Route,
-  { authenticate, log, metrics, publicUrl, config, redis, keys }: EndpointDeps,
+  { authenticate, log, metrics, tracing, publicUrl, config, redis, keys }: EndpointDeps,
 ): (c: ApiContext) => Promise<Response> {
   const pattern = `${route.method} ${route.path}`
   // Redaction would walk through every line, and all that stands in these is named below.
@@ -30,7 +35,7 @@ export function endpoint(
   const labels = { route: route.path, method: route.method }
   const base = securityHeaders(publicUrl)
   const { corsOrigins, trustProxyHops } = config
-  return async (c) => {
+  const handle = async (c: ApiContext, step?: Step) => {
     const startedMs = performance.now()
     const caller: Caller = { ...NOBODY, requestId: requestIdOf(c) }
     let reply: Reply
@@ -54,6 +59,7 @@ export function endpoint(
     const durationMs = performance.now() - startedMs
     metrics.count('http_requests_total', { ...labels, code: String(reply.status) })
     metrics.observe('http_request_duration_seconds', labels, durationMs / 1000)
+    if (step) describeRequest(step, reply.status, caller, code)
     requestLog.info(
       {
         method: c.req.method,
@@ -64,12 +70,14 @@ export function endpoint(
         team: caller.team,
         apiKeyId: caller.apiKeyId,
         code,
+        traceId: step?.traceId,
       },
       'request',
     )
     const headers = corsOrigins.size === 0 ? base : { ...base, ...corsHeaders(c.req.raw.headers, corsOrigins) }
     return toResponse(reply, caller.requestId, rate ? { ...headers, ...rate } : headers, c.env?.outgoing)
   }
+  return traceRequests(route, handle, tracing)
 }
 
 function mayUse({ scope }: Route, { scopes }: Caller): void {

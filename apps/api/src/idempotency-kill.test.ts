@@ -26,7 +26,7 @@ async function startProxy(port: number, onAccepted: () => void) {
   return { url: `redis://127.0.0.1:${address.port}`, close: () => void server.close() }
 }
 
-test('an API killed between the script and its answer leaves one job, and its repeat is told which', async () => {
+test('2 an API killed between the script and its answer leaves one job, and its repeat is told which (I1, I6)', async () => {
   const house = await openApi()
   let kill = () => {}
   const proxy = await startProxy(Number(new URL(house.server.url).port), () => kill())

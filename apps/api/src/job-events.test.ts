@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { type JobRecord, jobSign } from '@genqueue/jobs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { EventStream } from './event-stream.ts'
@@ -10,12 +9,12 @@ import { JobWatches } from './job-watches.ts'
 
 const ENDED: JobRecord = { ...QUEUED, status: 'canceled' }
 
-/** A server of answers whose head is written, and clients that send a request and read, or do not. */
-async function openServer(answer: (outgoing: ServerResponse) => void) {
+/** A server of sockets that are handed over, and clients that read, or do not. */
+async function openServer(answer: (socket: Socket) => void) {
   const sockets: Socket[] = []
-  const server = createServer((_request, outgoing) => {
-    outgoing.writeHead(200)
-    answer(outgoing)
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined).resume()
+    answer(socket)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -29,7 +28,6 @@ async function openServer(answer: (outgoing: ServerResponse) => void) {
   return async () => {
     const socket = connect(address.port, '127.0.0.1')
     sockets.push(socket)
-    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
     await once(socket, 'connect')
     return socket
   }
@@ -56,7 +54,7 @@ function openEvents(parts: Partial<ConstructorParameters<typeof JobEvents>[0]> =
 
 test('a hundred who follow a job cost few reads, and nothing is left of those who leave or were told its end', async () => {
   const { events, watches, become, reads } = openEvents()
-  const open = await openServer((outgoing) => events.open(outgoing, QUEUED))
+  const open = await openServer((socket) => events.open(socket, QUEUED))
   const sockets = await Promise.all(Array.from({ length: 100 }, open))
   await vi.waitFor(() => expect(events.size).toBe(100))
   expect(watches.size).toBe(1)
@@ -72,7 +70,7 @@ test('a hundred who follow a job cost few reads, and nothing is left of those wh
 test('a stream shows that it lives, gives no more places than there are, and ends after an hour', async () => {
   let nowMs = 0
   const { events } = openEvents({ heartbeatMs: 60, maxStreams: 1, now: () => nowMs })
-  const open = await openServer((outgoing) => events.open(outgoing, QUEUED))
+  const open = await openServer((socket) => events.open(socket, QUEUED))
   const socket = await open()
   let text = ''
   socket.on('data', (piece) => {
@@ -104,4 +102,17 @@ test('a client that does not read is cut off before its share of memory grows', 
   socket.pause()
   socket.on('error', () => undefined)
   expect(await closed.promise).toBeLessThan(100_000_000)
+})
+
+test('a client that does not take the end either is cut off at the next sign of life', async () => {
+  const { events, become } = openEvents({ heartbeatMs: 60 })
+  const open = await openServer((socket) => {
+    while (socket.writableLength === 0) socket.write('x'.repeat(10_000))
+    events.open(socket, QUEUED)
+  })
+  const socket = await open()
+  socket.pause()
+  await vi.waitFor(() => expect(events.size).toBe(1))
+  become(ENDED)
+  await vi.waitFor(() => expect(events.size).toBe(0))
 })

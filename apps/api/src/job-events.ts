@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { isTerminal } from '@genqueue/contract'
 import { type JobRecord, jobResource, jobSign, progressOf } from '@genqueue/jobs'
 import { EventStream, eventText } from './event-stream.ts'
@@ -74,11 +74,11 @@ export class JobEvents {
     return this.#listeners.size
   }
 
-  /** The job as it is, unless the client has seen that, and every change until it ends. Takes an answer with its head. */
-  open(outgoing: ServerResponse, job: JobRecord, lastEventId?: string): void {
-    if (outgoing.destroyed) return
+  /** The job as it is, unless the client has seen that, and every change until it ends. Takes a socket that the head was written to. */
+  open(socket: Socket, job: JobRecord, lastEventId?: string): void {
+    if (socket.destroyed) return
     const leave: (() => void)[] = []
-    const stream = new EventStream(outgoing, () => {
+    const stream = new EventStream(socket, () => {
       for (const each of leave) each()
     })
     const listener = { stream, openedMs: this.#now() }
@@ -115,7 +115,9 @@ export class JobEvents {
   }
 
   #beat({ stream, openedMs }: Listener): void {
-    if (this.#now() - openedMs > MAX_STREAM_MS) stream.end(': come back\n\n')
+    // Ended since the last beat, and still the client has not taken all of it.
+    if (!stream.isOpen) stream.cut()
+    else if (this.#now() - openedMs > MAX_STREAM_MS) stream.end(': come back\n\n')
     else stream.write(': here\n\n')
   }
 }

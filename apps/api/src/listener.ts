@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { createAdaptorServer } from '@hono/node-server'
 import type { createApp } from './app.ts'
+import { ApiRequest, handOver } from './hand-over.ts'
 
 const SERVER_OPTIONS = {
   // 200 MB over 3 Mbit/s; intake gives up on a silent sender long before.
@@ -9,6 +10,7 @@ const SERVER_OPTIONS = {
   // Longer than the idle timeout of the usual load balancers, which must be the ones to close.
   keepAliveTimeout: 75_000,
   maxHeaderSize: 16_384,
+  IncomingMessage: ApiRequest,
 }
 const IDLE_SWEEP_MS = 50
 
@@ -30,6 +32,7 @@ export async function openListener(host: string, wantedPort: number): Promise<Li
     fetch: (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }),
     serverOptions: SERVER_OPTIONS,
   }) as Server // node:http is what it makes unless another createServer is given
+  const cutLong = handOver(server)
   const port = await listen(server, host, wantedPort)
   return {
     port,
@@ -37,7 +40,7 @@ export async function openListener(host: string, wantedPort: number): Promise<Li
     serve(served) {
       app = served
     },
-    drain: (graceMs) => drain(server, graceMs),
+    drain: (graceMs) => drain(server, graceMs, cutLong),
   }
 }
 
@@ -54,10 +57,13 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
   return address.port
 }
 
-async function drain(server: Server, graceMs: number): Promise<void> {
+async function drain(server: Server, graceMs: number, cutLong: () => void): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()))
   const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
-  const grace = setTimeout(() => server.closeAllConnections(), graceMs)
+  const grace = setTimeout(() => {
+    server.closeAllConnections()
+    cutLong()
+  }, graceMs)
   await ended
   clearInterval(sweep)
   clearTimeout(grace)

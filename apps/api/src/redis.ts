@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import { giveCommandsDeadline } from './command-deadline.ts'
 
 // Callers are promised a 503 within 250 ms.
-const COMMAND_DEADLINE = { timeoutMs: 160, silenceMs: 2_000, checkMs: 20 }
+const COMMAND_DEADLINE = { timeoutMs: 160, handshakeMs: 500, silenceMs: 2_000, checkMs: 20 }
 const CONNECT_TIMEOUT_MS = 500
 
 /**

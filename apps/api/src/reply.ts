@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { ReadableStream } from 'node:stream/web'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 
@@ -6,8 +7,8 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 export type Reply = {
   status: number
   headers?: Readonly<Record<string, string>>
-  /** A function writes the body itself, for as long as it likes, to an answer whose head is written. */
-  body?: string | ReadableStream<Uint8Array> | ((outgoing: ServerResponse) => void)
+  /** A function writes the body itself, for as long as it likes, to a socket that the head was written to, and ends it. */
+  body?: string | ReadableStream<Uint8Array> | ((socket: Socket) => void)
 }
 
 const JSON_HEADERS = { 'content-type': 'application/json' }
@@ -26,10 +27,16 @@ export function toResponse(
   const head = { ...base, 'x-request-id': requestId, ...headers }
   if (typeof body !== 'function') return new Response(body ?? null, { status, headers: head })
   if (outgoing === undefined) throw new Error('This answer needs a socket')
+  // The body ends where the connection does.
+  outgoing.useChunkedEncodingByDefault = false
   outgoing.writeHead(status, head)
-  // Sent alone it becomes one string; otherwise its fifty pieces stay in memory for as long as the answer lasts.
   outgoing.flushHeaders()
-  body(outgoing)
+  const { socket } = outgoing
+  if (socket !== null) {
+    // Nothing but the socket is to stay in memory for as long as the body lasts.
+    outgoing.detachSocket(socket)
+    body(socket)
+  }
   // node-server writes its own kind of Response at once, unless somebody has asked for its body.
   void RESPONSE_ALREADY_SENT.body
   return RESPONSE_ALREADY_SENT

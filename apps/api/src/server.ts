@@ -1,6 +1,7 @@
 import { createKeys, Jobs, keptByReplica, Outbox, openQueues, readJobSigns } from '@genqueue/jobs'
 import { countEnded, createMetrics, watchRedis } from '@genqueue/metrics'
 import { openStorage } from '@genqueue/storage'
+import { openTracing, traceEnded } from '@genqueue/tracing'
 import type { Logger } from 'pino'
 import { openAccounts } from './accounts.ts'
 import { createApp } from './app.ts'
@@ -35,6 +36,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
   watch(redis, log)
   const metrics = createMetrics('api')
   watchRedis(metrics, redis)
+  const tracing = await openTracing(config.tracing, log)
   await redis.connect().catch(() => undefined)
   const queues = openQueues(redis, keys)
   const files = new StoredFiles({ redis, prefix: keys.prefix })
@@ -61,7 +63,10 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
     queues,
     keys,
     publicUrl,
-    onEnded: (ended) => countEnded(metrics, ended),
+    onEnded(ended) {
+      countEnded(metrics, ended)
+      traceEnded(tracing, ended)
+    },
     ...(config.isReplicated && { durability: keptByReplica({ redis, keys, timeoutMs: REPLICA_TIMEOUT_MS }) }),
   })
   const watches = new JobWatches({
@@ -100,6 +105,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
       closing: closing.signal,
     }),
     metrics,
+    tracing,
     log,
     closing: closing.signal,
   }
@@ -119,6 +125,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<RunningA
     await queues.close().catch((err: unknown) => log.warn({ err }, 'closing the queues failed'))
     await redis.quit().catch(() => redis.disconnect())
     await storage.close()
+    await tracing?.close()
     log.info('closed')
   }
   return {

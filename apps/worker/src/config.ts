@@ -9,6 +9,7 @@ import {
 } from '@genqueue/accounts'
 import { Secret, WebhookSigningKeys, webhookKey } from '@genqueue/contract'
 import { parseCidrs } from '@genqueue/egress'
+import { OtlpEndpoint, OtlpHeaders, TracesSampler, tracingSettings } from '@genqueue/tracing'
 import { z } from 'zod'
 
 const Milliseconds = z.coerce.number().int().positive()
@@ -91,12 +92,20 @@ const Env = z.object({
     .regex(/^[\x21-\x7e]{16,256}$/, 'must be 16 to 256 visible ASCII characters')
     .transform((token) => new Secret(token))
     .optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: OtlpEndpoint.optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: OtlpEndpoint.optional(),
+  OTEL_EXPORTER_OTLP_HEADERS: OtlpHeaders.optional(),
+  OTEL_SERVICE_NAME: z.string().max(255).default('genqueue-worker'),
+  OTEL_TRACES_SAMPLER: TracesSampler.default('parentbased_always_on'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
 })
 
 /** What a worker is told; durations in milliseconds. `SPEED` divides every planned wait: for demos and tests only. */
 export type WorkerConfig = z.infer<typeof Env> & {
   /** Where provider keys come from: what opens stored ones, the variables they may refer to, and our own environment. */
   keySources: KeySources
+  /** Who collects traces; undefined where nobody does. */
+  tracing: ReturnType<typeof tracingSettings>
 }
 
 /** Reads the environment; throws one error that names every variable at fault and what it should be. */
@@ -116,5 +125,5 @@ export function readWorkerConfig(env: Readonly<Record<string, string | undefined
     references: new KeyReferences({ env, pattern }),
     environment: environmentKeys({ runway: RUNWAY_API_KEY, runware: RUNWARE_API_KEY }),
   }
-  return { ...parsed.data, keySources }
+  return { ...parsed.data, keySources, tracing: tracingSettings(parsed.data) }
 }

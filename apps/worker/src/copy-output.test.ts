@@ -65,7 +65,7 @@ function nothingIsLeft(): void {
   expect(simulator.store.objects()).toEqual([])
 }
 
-test('a film without end is refused at the limit, and hardly more of it is ever taken than that', async () => {
+test('42 a film without end is refused at the limit, and hardly more of it is ever taken than that (I4, I9)', async () => {
   const block = Buffer.alloc(64 * 1024, 1)
   let sentBytes = 0
   const outcome = await copyFrom((response) => {
@@ -87,7 +87,7 @@ test('a film without end is refused at the limit, and hardly more of it is ever 
   nothingIsLeft()
 })
 
-test('a host that falls silent in the middle is left after the idle time, long before the total', async () => {
+test('40 a host that falls silent in the middle is left after the idle time, long before the total (I4)', async () => {
   const startedMs = performance.now()
   const outcome = await copyFrom(
     (response) => {

@@ -1,13 +1,20 @@
 import type { ProviderName } from '@genqueue/contract'
 import type { Meter } from '@genqueue/metrics'
 import type { OnRequest } from '@genqueue/providers'
+import type { Tracing } from '@genqueue/tracing'
 import type { CopyOutcome } from './copy-output.ts'
+import { traceRequest } from './trace-outside.ts'
 
-/** Counts every request to the vendor. */
-export function countRequest(provider: ProviderName, meter: Meter): OnRequest {
-  return ({ op, code, durationMs }) => {
-    meter.count('upstream_requests_total', { provider, op, code: String(code) })
-    meter.observe('upstream_request_duration_seconds', { provider, op }, durationMs / 1000)
+/** Counts every request to the vendor, and shows it in the trace of the step that makes it. */
+export function countRequest(provider: ProviderName, meter: Meter, tracing?: Tracing): OnRequest {
+  return (request) => {
+    const { op } = request
+    const onEnd = traceRequest(provider, request, tracing)
+    return (end) => {
+      meter.count('upstream_requests_total', { provider, op, code: String(end.code) })
+      meter.observe('upstream_request_duration_seconds', { provider, op }, end.durationMs / 1000)
+      onEnd?.(end)
+    }
   }
 }
 

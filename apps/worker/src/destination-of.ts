@@ -1,7 +1,10 @@
 import type { LeasedDelivery } from '@genqueue/jobs'
 
-/** Where a webhook goes and what signs it. `disabled`: it is kept for later; `gone`: the endpoint was deleted. */
-export type Destination = { url: string; keys: readonly Buffer[] } | 'disabled' | 'gone'
+/**
+ * Where a webhook goes and what signs it. `disabled`: it is kept for later; `gone`: the endpoint was deleted; `locked`:
+ * its secrets do not open here.
+ */
+export type Destination = { url: string; keys: readonly Buffer[] } | 'disabled' | 'gone' | 'locked'
 
 /** Read at every attempt, so that a corrected address or a new secret takes effect for what still waits. */
 export type DestinationOf = (delivery: LeasedDelivery) => Promise<Destination>

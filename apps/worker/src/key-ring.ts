@@ -90,6 +90,16 @@ export class KeyRing {
     return this.#deps.rests.rest(key.id, model, options)
   }
 
+  /** A create of the key was lost for good: one job at a time tries it, until one is answered. */
+  noteLost(key: { id: string }, options: Parameters<KeyRests['noteLost']>[1]) {
+    return this.#deps.rests.noteLost(key.id, options)
+  }
+
+  /** A job that tried the key was answered. */
+  noteAnswered(key: { id: string }) {
+    return this.#deps.rests.noteAnswered(key.id)
+  }
+
   async #candidates(
     model: string | undefined,
     lane: string,

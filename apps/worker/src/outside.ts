@@ -3,12 +3,14 @@ import { createGuardedAgent } from '@genqueue/egress'
 import type { Meter } from '@genqueue/metrics'
 import { createRunwareProvider, createRunwayProvider, type Provider } from '@genqueue/providers'
 import { openStorage, type Storage } from '@genqueue/storage'
+import type { Tracing } from '@genqueue/tracing'
 import type { WorkerConfig } from './config.ts'
 import { type CopySource, copyOutput } from './copy-output.ts'
 import { countCopy, countRequest } from './count-outside.ts'
 import { egressPolicies } from './egress-policies.ts'
 import type { Leases } from './sender.ts'
 import type { WebhookAnswer, WebhookCall } from './stages/notify.ts'
+import { traceCopy, traceWebhooks } from './trace-outside.ts'
 import type { VendorSettings } from './vendor-settings.ts'
 import { createWebhookSender } from './webhook-sender.ts'
 
@@ -21,8 +23,15 @@ export type Seams = {
 }
 type SendWebhook = (call: WebhookCall) => Promise<WebhookAnswer>
 
+type OutsideDeps = {
+  meter: Meter
+  tracing: Tracing | undefined
+  /** The trace of the job that a delivery tells of; asked only where tracing is on. */
+  traceparentOf: (deliveryId: string) => Promise<string | undefined>
+}
+
 /** Vendors, bucket and receivers, each behind the guard that fits it. */
-export function openOutside(config: WorkerConfig, seams: Seams, meter: Meter) {
+export function openOutside(config: WorkerConfig, seams: Seams, { meter, tracing, traceparentOf }: OutsideDeps) {
   const policies = egressPolicies(config, (stage, reason) => meter.count('ssrf_blocked_total', { stage, reason }))
   const limits = { dnsTimeoutMs: 2_000, connectTimeoutMs: 5_000, keepAliveMs: 4_000 }
   // What a waiting caller's create brought is copied at once, beside the others.
@@ -53,7 +62,7 @@ export function openOutside(config: WorkerConfig, seams: Seams, meter: Meter) {
           ...calls,
           ...settings,
           guardedDispatcher: uploads,
-          onRequest: countRequest('runway', meter),
+          onRequest: countRequest('runway', meter, tracing),
         }),
       ),
     ),
@@ -63,27 +72,34 @@ export function openOutside(config: WorkerConfig, seams: Seams, meter: Meter) {
           ...calls,
           ...settings,
           waitTimeoutMs: config.WAIT_TIMEOUT_MS,
-          onRequest: countRequest('runware', meter),
+          onRequest: countRequest('runware', meter, tracing),
           ...(hookSecret && { webhookUrl: (ref) => `${publicUrl}/hooks/runware/${hookToken(hookSecret, ref)}` }),
         }),
       ),
     ),
   }
-  const copyLimits = { maxBytes: config.MAX_OUTPUT_BYTES, timeoutMs: config.COPY_TIMEOUT_MS }
+  const copyDeps = {
+    storage,
+    agent: media,
+    policy: policies.outputs,
+    maxBytes: config.MAX_OUTPUT_BYTES,
+    timeoutMs: config.COPY_TIMEOUT_MS,
+  }
+  const sendWebhook = (seams.sendWebhook ?? identity)(
+    createWebhookSender({
+      agent: webhooks,
+      policy: policies.webhooks,
+      timeoutMs: config.WEBHOOK_TIMEOUT_MS,
+      signingKeys: config.WEBHOOK_SIGNING_KEY,
+    }),
+  )
   return {
     storage,
     /** The vendor as its settings are now; one that was given out before goes on with what it was made with. */
     provider: (name: ProviderName, settings: VendorSettings) => providers[name](settings),
     copy: (source: CopySource, signal: AbortSignal) =>
-      countCopy(copyOutput(source, { storage, agent: media, policy: policies.outputs, ...copyLimits }, signal), meter),
-    sendWebhook: (seams.sendWebhook ?? identity)(
-      createWebhookSender({
-        agent: webhooks,
-        policy: policies.webhooks,
-        timeoutMs: config.WEBHOOK_TIMEOUT_MS,
-        signingKeys: config.WEBHOOK_SIGNING_KEY,
-      }),
-    ),
+      traceCopy(source, () => countCopy(copyOutput(source, copyDeps, signal), meter), tracing),
+    sendWebhook: traceWebhooks(sendWebhook, traceparentOf, tracing),
     async close() {
       await Promise.all([vendor.close(), media.close(), uploads.close(), webhooks.close(), storage.close()])
     },

@@ -1,8 +1,10 @@
 import type { LeasedTask, Looks, PollNote, PollSchedule } from '@genqueue/jobs'
 import type { PollOutcome } from '@genqueue/providers'
+import type { Tracing } from '@genqueue/tracing'
 import type { KeyRing, ProviderKey } from './key-ring.ts'
 import { type PollBatch, pollBatches } from './poll-batches.ts'
 import { type LookDeps, settleCancel, settleLook, type TakeNote } from './settle-look.ts'
+import { traceLooks } from './trace-work.ts'
 
 const MAX_LEASED = 256
 /** Answers are written back, and due tasks leased, in batches of this long: one by one they cost three times as much. */
@@ -26,6 +28,7 @@ export type PollerDeps = LookDeps & {
   keyRing: KeyRing
   /** Requests at a time. */
   concurrency: number
+  tracing?: Tracing | undefined
 }
 
 /**
@@ -128,20 +131,23 @@ export class Poller {
   }
 
   async #ask(tasks: readonly LeasedTask[], key: ProviderKey): Promise<void> {
-    const { now, speed } = this.#deps
-    const restMs = (this.#keyRestsUntil.get(key.id) ?? 0) - now()
+    const { now, speed, tracing } = this.#deps
+    const startedAtMs = now()
+    const restMs = (this.#keyRestsUntil.get(key.id) ?? 0) - startedAtMs
     if (restMs > 0) {
       for (const task of tasks) this.#note(task, restMs * speed, {})
       return
     }
     const unwanted = tasks.filter(({ cancelRequested }) => cancelRequested)
     const wanted = tasks.filter(({ cancelRequested }) => !cancelRequested)
-    const canceled = this.#each(unwanted, (task) => settleCancel(task, key, this.#note, this.#deps))
+    const look = { provider: this.#deps.provider.name, startedAtMs }
+    const cancel = (task: LeasedTask) => settleCancel(task, key, this.#note, this.#deps)
+    const canceled = this.#each(unwanted, tracing ? traceLooks(cancel, look, tracing) : cancel)
     const outcomes = await this.#request(wanted, key)
     this.#restKey(key, outcomes)
-    await this.#each(wanted, (task) =>
-      settleLook(task, key, outcomes.get(task.taskId) ?? { kind: 'missing' }, this.#note, this.#deps),
-    )
+    const outcomeOf = ({ taskId }: LeasedTask): PollOutcome => outcomes.get(taskId) ?? { kind: 'missing' }
+    const settle = (task: LeasedTask) => settleLook(task, key, outcomeOf(task), this.#note, this.#deps)
+    await this.#each(wanted, tracing ? traceLooks(settle, { ...look, outcomeOf }, tracing) : settle)
     await canceled
   }
 

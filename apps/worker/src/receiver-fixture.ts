@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 
 const TLS_HANDSHAKE = 0x16
 
@@ -13,11 +14,14 @@ export type RawReceiver = {
   close(): Promise<void>
 }
 
-/** A raw TCP server that does with each request whatever the test says, and keeps what came. */
-export async function startReceiver(answer: (socket: Socket, call: ReceivedCall) => void): Promise<RawReceiver> {
+/** A raw TCP or TLS server that does with each request whatever the test says, and keeps what came. */
+export async function startReceiver(
+  answer: (socket: Socket, call: ReceivedCall) => void,
+  tls?: { key: string; cert: string },
+): Promise<RawReceiver> {
   const calls: ReceivedCall[] = []
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
+  const serve = (socket: Socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => sockets.delete(socket))
@@ -31,12 +35,13 @@ export async function startReceiver(answer: (socket: Socket, call: ReceivedCall)
       calls.push(call)
       answer(socket, call)
     })
-  })
+  }
+  const server = tls ? createTlsServer(tls, serve) : createServer(serve)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo // a server that listens on TCP answers with an AddressInfo
   return {
-    url: `http://127.0.0.1:${port}/hook`,
+    url: tls ? `https://localhost:${port}/hook` : `http://127.0.0.1:${port}/hook`,
     calls,
     sockets,
     async close() {

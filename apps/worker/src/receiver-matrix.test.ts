@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto'
-import type { Socket } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { verifyWebhook } from '@genqueue/contract'
 import type { Delivery } from '@genqueue/jobs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { selfSignedCertificate } from '../../../scripts/self-signed-certificate.ts'
 import { type RawReceiver, respond, startReceiver } from './receiver-fixture.ts'
 import { openSending, SECRET, type Sending } from './sender-fixture.ts'
+import type { WebhookCall } from './stages/notify.ts'
+import { createWebhookSender } from './webhook-sender.ts'
 
-const TIMEOUT_MS = 300
+const TIMEOUT_MS = 5_000
+/** For those that do not answer at all. */
+const HASTY_MS = 300
+/** Of a body that does not end. */
+const READ_MS = 1_000
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const drip = (socket: Socket, byte: string) => {
@@ -22,6 +30,15 @@ const pour = (socket: Socket): void => {
   more()
 }
 
+/** Receivers that speak TLS are called at `localhost`. All but `unknown` are of an issuer that is trusted. */
+const CERTIFICATES = {
+  good: selfSignedCertificate('localhost'),
+  misnamed: selfSignedCertificate('elsewhere.example'),
+  expired: selfSignedCertificate('localhost', { isExpired: true }),
+  unknown: selfSignedCertificate('localhost'),
+}
+const { unknown: _, ...TRUSTED } = CERTIFICATES
+
 type Row = {
   answer: (socket: Socket) => void
   /** What each attempt is noted as: a status, or an error class. */
@@ -31,6 +48,7 @@ type Row = {
   /** The first wait, where it is not the schedule's 5 s. */
   firstWaitMs?: readonly [number, number]
   url?: (receiver: RawReceiver) => string
+  certificate?: keyof typeof CERTIFICATES
 }
 const says = (status: number, headers?: Record<string, string>) => (socket: Socket) =>
   void socket.write(respond(status, headers))
@@ -84,6 +102,24 @@ const ROWS: Readonly<Record<string, Row>> = {
     after: 'delivered',
   },
   'no HTTP': { answer: (socket) => void socket.end('220 smtp.example ESMTP\r\n'), noted: 'protocol', after: 'pending' },
+  TLS: { answer: says(204), noted: 204, after: 'delivered', certificate: 'good' },
+  'TLS, 200, then cut off': {
+    answer: (socket) => {
+      socket.write('HTTP/1.1 200 x\r\ncontent-length: 100\r\n\r\nhalf', () => setImmediate(() => socket.destroy()))
+    },
+    noted: 200,
+    after: 'delivered',
+    certificate: 'good',
+  },
+  'a certificate of an unknown issuer': { answer: says(200), noted: 'tls', after: 'pending', certificate: 'unknown' },
+  'a certificate for another name': { answer: says(200), noted: 'tls', after: 'pending', certificate: 'misnamed' },
+  'a certificate that has expired': { answer: says(200), noted: 'tls', after: 'pending', certificate: 'expired' },
+  'a handshake cut off': {
+    answer: () => {},
+    noted: 'tls',
+    after: 'pending',
+    url: () => cutting.url,
+  },
   'no TLS where it should be': {
     answer: () => {},
     noted: 'tls',
@@ -103,11 +139,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'body drip': {
     answer: (socket) => {
-      socket.write('HTTP/1.1 500 x\r\ncontent-length: 1000\r\n\r\n')
+      socket.write('HTTP/1.1 200 x\r\ncontent-length: 1000\r\n\r\n')
       drip(socket, '.')
     },
-    noted: 500,
-    after: 'pending',
+    noted: 200,
+    after: 'delivered',
   },
   '1 GB body': {
     answer: (socket) => {
@@ -125,15 +161,20 @@ const ROWS: Readonly<Record<string, Row>> = {
 }
 
 let sending: Sending
+let cutting: { url: string; close(): void }
 beforeAll(async () => {
-  sending = await openSending({ timeoutMs: TIMEOUT_MS })
+  const ca = Object.values(TRUSTED).map(({ cert }) => cert)
+  ;[sending, cutting] = await Promise.all([openSending({ timeoutMs: TIMEOUT_MS, ca: ca.join('') }), startCutting()])
 })
-afterAll(() => sending.close())
+afterAll(async () => {
+  cutting.close()
+  await sending.close()
+})
 
 test('every kind of receiver gets what the table says: from its first attempt to the tenth, three days later', async () => {
   const cases = await Promise.all(
     Object.entries(ROWS).map(async ([name, row]) => {
-      const receiver = await startReceiver(row.answer)
+      const receiver = await startReceiver(row.answer, row.certificate && CERTIFICATES[row.certificate])
       const url = row.url?.(receiver) ?? receiver.url
       return { name, row, receiver, jobId: await sending.endJob(url) }
     }),
@@ -142,18 +183,23 @@ test('every kind of receiver gets what the table says: from its first attempt to
     const found = await Promise.all(cases.map(async ({ jobId }) => (await deliveriesOf(jobId))[0]))
     return found.map((delivery, index) => ({ ...cases[index], delivery }))
   }
+  const { agent, policy } = sending
+  const patiently = createWebhookSender({ agent, policy, timeoutMs: TIMEOUT_MS })
+  const hastily = createWebhookSender({ agent, policy, timeoutMs: HASTY_MS })
+  const silent = new Set(cases.flatMap(({ row, receiver }) => (row.noted === 'timeout' ? [receiver.url] : [])))
+  const send = (call: WebhookCall) => (silent.has(call.url) ? hastily : patiently)(call)
   const memoryBefore = process.memoryUsage().rss
   let offsetMs = 0
   for (let attempt = 1; attempt <= 10; attempt += 1) {
     const before = await read()
     const pending = before.filter(({ delivery }) => delivery?.status === 'pending').length
-    const sender = sending.sender({ clockOffsetMs: offsetMs })
+    const sender = sending.sender({ clockOffsetMs: offsetMs, send })
     sender.start()
     const isTried = async () => {
       const now = await read()
       return now.filter(({ delivery }, index) => delivery?.attempts !== before[index]?.delivery?.attempts).length
     }
-    await expect.poll(isTried, { timeout: 5_000, interval: 20 }).toBe(pending)
+    await expect.poll(isTried, { timeout: 10_000, interval: 20 }).toBe(pending)
     await sender.stop()
     if (attempt === 1) {
       for (const { name, row, delivery } of await read()) {
@@ -171,7 +217,11 @@ test('every kind of receiver gets what the table says: from its first attempt to
     const noted = delivery?.log.map(({ status, error }) => status ?? error)
     expect(noted, name).toEqual(Array.from({ length: tries }, () => row?.noted))
     expectSameBytes(receiver?.calls ?? [], delivery)
-    for (const { durationMs } of delivery?.log ?? []) expect(durationMs, name).toBeLessThan(TIMEOUT_MS + 1_000)
+    if (row?.noted === 'tls') {
+      expect(receiver?.calls, `${name}: nothing is sent`).toEqual([])
+      expect(new Set(delivery?.log.flatMap((entry) => Object.keys(entry))), name).toEqual(ATTEMPT_WITHOUT_ANSWER)
+    }
+    for (const { durationMs } of delivery?.log ?? []) expect(durationMs, name).toBeLessThan(READ_MS + 2_000)
     expect(
       receiver?.calls.filter(({ path }) => path !== '/hook'),
       `${name}: no redirect is followed`,
@@ -180,7 +230,22 @@ test('every kind of receiver gets what the table says: from its first attempt to
   await expect.poll(() => cases.reduce((sum, { receiver }) => sum + receiver.sockets.size, 0)).toBeLessThanOrEqual(20)
   expect(process.memoryUsage().rss - memoryBefore, 'a gigabyte is not read').toBeLessThan(200e6)
   await Promise.all(cases.map(({ receiver }) => receiver.close()))
-}, 20_000)
+}, 30_000)
+
+/** What the log tells of an attempt that brought no answer: when, how long, the class, and what signed it. */
+const ATTEMPT_WITHOUT_ANSWER = new Set(['atMs', 'durationMs', 'error', 'nextAtMs', 'signature'])
+
+/** A server that takes the first bytes of a handshake and hangs up. */
+async function startCutting() {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => socket.resetAndDestroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // a server that listens on TCP answers with an AddressInfo
+  return { url: `https://localhost:${port}/hook`, close: () => server.close() }
+}
 
 async function deliveriesOf(jobId: string): Promise<Delivery[]> {
   return sending.outbox.listForJob(jobId as Parameters<typeof sending.outbox.listForJob>[0]) // made by the queue itself

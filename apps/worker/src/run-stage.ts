@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Keys, Message, QueueName } from '@genqueue/jobs'
 import type { Meter } from '@genqueue/metrics'
 import { DelayedError, type Job, Worker } from 'bullmq'
@@ -15,9 +16,15 @@ export type StageRunnerDeps = {
   meter?: Meter
   now: () => number
   random: () => number
+  /** For how long closing may take once nothing is in hand. */
+  closesWithinMs?: number
 }
 
 export type StageRun = (id: string) => Promise<StageOutcome>
+
+/** What BullMQ needs to put down messages that are done, and to leave its connections. */
+const CLOSES_WITHIN_MS = 3_000
+const LOOK_EVERY_MS = 100
 
 /**
  * The only place that knows both stages and BullMQ. A stage says what happened; a snooze puts its message back for
@@ -30,9 +37,28 @@ export function createStageRunner(
   run: StageRun,
   deps: StageRunnerDeps,
 ): Worker<Message> {
-  const { redis, keys, lockDurationMs, stalledIntervalMs, log, meter, now, random } = deps
+  const {
+    redis,
+    keys,
+    lockDurationMs,
+    stalledIntervalMs,
+    log,
+    meter,
+    now,
+    random,
+    closesWithinMs = CLOSES_WITHIN_MS,
+  } = deps
+  let inHand = 0
   // Two parameters: BullMQ passes an abort signal as a third only to a function that declares it.
   const process = async (message: Job<Message>, token?: string) => {
+    inHand += 1
+    try {
+      await runOne(message, token)
+    } finally {
+      inHand -= 1
+    }
+  }
+  const runOne = async (message: Job<Message>, token: string | undefined) => {
     const startedMs = now()
     const outcome = await run(message.data.id).catch((error): StageOutcome => {
       log.error({ err: error, jobId: message.data.id, queue }, 'stage threw')
@@ -65,5 +91,17 @@ export function createStageRunner(
     log.warn({ messageId: id, queue }, 'message of a vanished worker returned')
     meter?.count('messages_stalled_total', { queue })
   })
+  const close = worker.close.bind(worker)
+  worker.close = (force) => Promise.race([close(force), isLeft(() => inHand, closesWithinMs)])
   return worker
+}
+
+/**
+ * Resolves some time after nothing is in hand any more. A connection of BullMQ's that was lost, and is not back when it
+ * closes, keeps it waiting for ever (6.7.0); what it may not have put down returns as any message of a vanished worker.
+ */
+async function isLeft(inHand: () => number, afterMs: number): Promise<void> {
+  for (let idleMs = 0; idleMs < afterMs; idleMs = inHand() === 0 ? idleMs + LOOK_EVERY_MS : 0) {
+    await sleep(LOOK_EVERY_MS, undefined, { ref: false })
+  }
 }

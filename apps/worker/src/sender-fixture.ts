@@ -11,8 +11,8 @@ import { createWebhookSender } from './webhook-sender.ts'
 
 export const SECRET = Buffer.alloc(32, 7)
 
-/** Jobs that end, their outbox on a real Redis, and senders behind the real guard. */
-export async function openSending({ timeoutMs }: { timeoutMs: number }) {
+/** Jobs that end, their outbox on a real Redis, and senders behind the real guard; `ca`: certificates they trust. */
+export async function openSending({ timeoutMs, ca }: { timeoutMs: number; ca?: string }) {
   const binary = await ensureRedisServer({ install: false })
   if (binary === undefined) throw new Error('these tests need redis-server; npm test installs it')
   const server = await startRedis({ binary })
@@ -37,12 +37,14 @@ export async function openSending({ timeoutMs }: { timeoutMs: number }) {
     connectTimeoutMs: 1_000,
     keepAliveMs: 4_000,
     connections: 32,
+    ...(ca !== undefined && { ca }),
   })
   const disabled: { team: string; endpointId: string; reason: string }[] = []
   return {
     redis,
     keys,
     agent,
+    policy,
     disabled,
     outbox: new Outbox({ redis, keys }),
     async endJob(webhookUrl: string | undefined, team = 'default'): Promise<string> {
@@ -60,6 +62,7 @@ export async function openSending({ timeoutMs }: { timeoutMs: number }) {
         destinationOf: async ({ url = '' }: LeasedDelivery) => ({ url, keys: [SECRET] }),
         send: createWebhookSender({ agent, policy, timeoutMs }),
         concurrency: 256,
+        maxPerHost: 32,
         timeoutMs,
         onDisabled: async (endpoint) => void disabled.push(endpoint),
         speed: 1,

@@ -98,21 +98,89 @@ test('an endpoint that is disabled gets nothing: what waits for it is held; what
   expect(calls).toEqual([])
 })
 
-test('a worker that cannot open an endpoint’s secret leaves its webhooks to one that can, long before the lease ends', async () => {
+test('an endpoint whose secret does not open spends its attempts by the schedule, and is not judged by them', async () => {
+  const calls: WebhookCall[] = []
+  const send = async (call: WebhookCall): Promise<WebhookAnswer> => {
+    calls.push(call)
+    return TAKEN
+  }
+  const locked = sending.sender({ destinationOf: async () => 'locked', send, speed: 1e9 })
+  locked.start()
+  const id = `msg_${(await sending.endJob('https://a.example/')).slice(4)}`
+  await expect.poll(() => sending.outbox.get(id)).toMatchObject({ status: 'exhausted', attempts: 10 })
+  await locked.stop()
+  const log = (await sending.outbox.get(id))?.log ?? []
+  expect(new Set(log.map(({ error }) => error))).toEqual(new Set(['secret_unavailable']))
+  expect(await sending.redis.exists(sending.keys.destination('host:default:a.example'))).toBe(0)
+  expect(calls).toEqual([])
+
+  expect(await sending.outbox.redeliver(id)).toBe('redelivered')
+  const back = sending.sender({ send })
+  back.start()
+  await expect.poll(() => sending.outbox.get(id)).toMatchObject({ status: 'delivered', attempts: 11 })
+  await back.stop()
+})
+
+test('a host that many call gets so many calls at a time, whoever’s they are; what waits for a place has not failed', async () => {
+  const release = Promise.withResolvers<void>()
+  const atOnce = new Map<string, number>()
+  const send = async ({ url }: WebhookCall): Promise<WebhookAnswer> => {
+    const { host } = new URL(url)
+    atOnce.set(host, (atOnce.get(host) ?? 0) + 1)
+    await release.promise
+    return TAKEN
+  }
+  const sender = sending.sender({ send, maxPerHost: 3, random: () => 0 })
+  sender.start()
+  const team = (n: number) => `team-${n}`
+  const jobs = await Promise.all(
+    Array.from({ length: 8 }, (_, n) => sending.endJob(`https://busy.example/${n}`, team(n))),
+  )
+  const rows = () => Promise.all(jobs.map((id) => sending.outbox.get(`msg_${id.slice(4)}`)))
+  const { destination } = sending.keys
+  const waitsOf = () =>
+    Promise.all(jobs.map((_, n) => sending.redis.hget(destination(`host:${team(n)}:busy.example`), 'openUntil')))
+  await expect.poll(async () => (await waitsOf()).filter((until) => until !== null).length).toBe(5)
+  await sending.endJob('https://free.example/', 'team-0')
+  await expect.poll(() => atOnce.get('free.example')).toBe(1)
+  expect(atOnce.get('busy.example')).toBe(3)
+  expect((await rows()).map((row) => [row?.status, row?.attempts])).toEqual(jobs.map(() => ['pending', 0]))
+  release.resolve()
+  await expect.poll(async () => (await rows()).every((row) => row?.status === 'delivered')).toBe(true)
+  expect((await rows()).map((row) => row?.attempts)).toEqual(jobs.map(() => 1))
+  await sender.stop()
+})
+
+test('a webhook that is taken late is taken, and brings no wider window', async () => {
+  const ids = await Promise.all([1, 2].map((n) => sending.endJob(`https://late.example/${n}`)))
+  const send = async (): Promise<WebhookAnswer> => {
+    await delay(30)
+    return TAKEN
+  }
+  const sender = sending.sender({ send, timeoutMs: 100 })
+  sender.start()
+  const status = async (id: string) => (await sending.outbox.get(`msg_${id.slice(4)}`))?.status
+  await expect.poll(() => Promise.all(ids.map(status))).toEqual(['delivered', 'delivered'])
+  await sender.stop()
+  const state = await sending.redis.hgetall(sending.keys.destination('host:default:late.example'))
+  expect(state).toMatchObject({ window: '1', slow: '1' })
+})
+
+test('a worker that cannot tell where a webhook goes leaves it to one that can, long before the lease ends', async () => {
   const taken: string[] = []
   const send = async ({ id }: WebhookCall): Promise<WebhookAnswer> => {
     taken.push(id)
     return TAKEN
   }
   const destinationOf = async () => {
-    throw new Error('The secrets of a webhook endpoint do not open')
+    throw new Error('Redis is not there')
   }
   const without = sending.sender({ destinationOf, send })
   without.start()
   const id = `msg_${(await sending.endJob('https://a.example/')).slice(4)}`
   const { sending: leased } = sending.keys
   await expect.poll(async () => (await sending.outbox.get(id))?.nextAtMs).toBeGreaterThan(Date.now() + 1_000)
-  await expect.poll(() => sending.redis.exists(leased('host:a.example'))).toBe(0)
+  await expect.poll(() => sending.redis.exists(leased('host:default:a.example'))).toBe(0)
   await without.stop()
   const later = sending.sender({ send, clockOffsetMs: 2_000 })
   later.start()
@@ -146,7 +214,7 @@ test('ten thousand webhooks that wait for their next attempt take no memory of t
   sender.start()
   await expect.poll(() => refusing.calls.length).toBe(1)
   const { destinations, suspects } = sending.keys
-  const member = `host:${new URL(refusing.url).host}`
+  const member = `host:default:${new URL(refusing.url).host}`
   const inAnHour = Date.now() + 3_600_000
   const ids = Array.from({ length: 10_000 }, (_, n) => [inAnHour, `msg_${n}`]).flat()
   await sending.redis.zadd(sending.keys.outbox(member), ...ids)

@@ -1,6 +1,7 @@
 import type { DeliveryAttempt, EndpointDisabledReason, LeasedDelivery, Outbox, Sent } from '@genqueue/jobs'
 import type { Meter } from '@genqueue/metrics'
 import type { Destination, DestinationOf } from './destination-of.ts'
+import { HostPlaces } from './host-places.ts'
 import type { Log } from './log.ts'
 import { planNext, type WebhookAnswer, type WebhookCall } from './stages/notify.ts'
 
@@ -15,6 +16,10 @@ const AFTER_FAILURE_MS = 1_000
 const LEASE_MARGIN_MS = 2_000
 /** For so long a delivery that this worker cannot send is left to others. */
 const HAND_BACK_MS = 2_000
+/** About so long a destination is left alone after its host had no place. */
+const CROWDED_MS = 250
+/** Of the time a call may take: a receiver that needs longer to take a webhook is not trusted with more of them. */
+const SLOW_SHARE = 1 / 5
 /** Of all sockets, those kept for receivers that took the last webhook. */
 const PROVEN_SHARE = 1 / 8
 const MAX_PROGRESS_ATTEMPTS = 3
@@ -28,6 +33,8 @@ export type SenderDeps = {
   send: (call: WebhookCall) => Promise<WebhookAnswer>
   /** Webhooks at a time. */
   concurrency: number
+  /** Of them, to one host, whoever's they are. */
+  maxPerHost: number
   /** Of one call, everything included. */
   timeoutMs: number
   /** Told when an endpoint has been disabled because of what it answered. */
@@ -48,6 +55,7 @@ export type SenderDeps = {
 export class Sender {
   readonly #deps: SenderDeps
   readonly #inFlight = new Set<Promise<void>>()
+  readonly #places: HostPlaces
   #suspects = 0
   #sent: Sent[] = []
   #flushing: Promise<void> | undefined
@@ -59,6 +67,7 @@ export class Sender {
 
   constructor(deps: SenderDeps) {
     this.#deps = deps
+    this.#places = new HostPlaces(deps.maxPerHost)
   }
 
   start(): void {
@@ -123,8 +132,12 @@ export class Sender {
     try {
       const destination = await this.#deps.destinationOf(delivery)
       isKnown = true
-      if (typeof destination === 'string') this.#note({ delivery, next: { status: UNSENT[destination] } })
-      else await this.#send(delivery, destination)
+      if (destination === 'locked') this.#write(delivery, LOCKED, this.#deps.now())
+      else if (typeof destination === 'string') this.#note({ delivery, next: { status: UNSENT[destination] } })
+      else if (!(await this.#places.run(destination.url, () => this.#send(delivery, destination)))) {
+        const retryInMs = CROWDED_MS * (0.5 + this.#deps.random())
+        this.#note({ delivery, what: 'crowded', next: { status: 'pending', retryInMs } })
+      }
     } catch (error) {
       // Another worker may have what this one lacks to send it.
       if (!isKnown) this.#note({ delivery, next: { status: 'pending', retryInMs: HAND_BACK_MS } })
@@ -133,12 +146,18 @@ export class Sender {
   }
 
   async #send(delivery: LeasedDelivery, { url, keys }: Exclude<Destination, string>): Promise<void> {
-    const { send, speed, log, now, random } = this.#deps
-    const { id, jobId, body } = delivery
+    const { send, now } = this.#deps
+    const { id, body, attempts } = delivery
     const startedAtMs = now()
-    const attempt = delivery.attempts + 1
     const timestampSeconds = Math.floor(startedAtMs / 1000)
-    const answer = await send({ id, url, keys, body, attempt, timestampSeconds })
+    const answer = await send({ id, url, keys, body, attempt: attempts + 1, timestampSeconds })
+    this.#write(delivery, answer, startedAtMs, url)
+  }
+
+  #write(delivery: LeasedDelivery, answer: WebhookAnswer, startedAtMs: number, url?: string): void {
+    const { speed, timeoutMs, log, now, random } = this.#deps
+    const { id, jobId } = delivery
+    const attempt = delivery.attempts + 1
     const { what, next } = planNext(answer, delivery.step + 1, random(), maxAttempts(delivery))
     const retryInMs = next.status === 'pending' ? next.retryInMs / speed : undefined
     const entry: DeliveryAttempt = {
@@ -155,10 +174,10 @@ export class Sender {
       attempt: {
         ...entry,
         ...(text !== '' && { answer: text }),
-        ...(delivery.endpointId !== undefined && { url }),
+        ...(delivery.endpointId !== undefined && url !== undefined && { url }),
         ...(answer.signature !== undefined && { signature: answer.signature }),
       },
-      what,
+      ...(what && { what: what === 'taken' && entry.durationMs > timeoutMs * SLOW_SHARE ? 'slow' : what }),
       next: next.status === 'pending' ? { ...next, retryInMs: retryInMs ?? 0 } : next,
     })
   }
@@ -228,6 +247,9 @@ async function apart(beganAtMs: number): Promise<void> {
 function maxAttempts({ type }: LeasedDelivery): number | undefined {
   return type.endsWith('.progress') ? MAX_PROGRESS_ATTEMPTS : undefined
 }
+
+/** It is tried again as if it had been sent: the key may come back, and until then somebody can see what is missing. */
+const LOCKED: WebhookAnswer = { kind: 'unsent', error: 'secret_unavailable' }
 
 /** What becomes of a delivery whose destination is not to be called. */
 const UNSENT = { disabled: 'held', gone: 'gone' } as const

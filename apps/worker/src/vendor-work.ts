@@ -13,6 +13,7 @@ import {
 } from '@genqueue/jobs'
 import type { Meter } from '@genqueue/metrics'
 import type { PollOutcome } from '@genqueue/providers'
+import type { Tracing } from '@genqueue/tracing'
 import type { Redis } from 'ioredis'
 import type { WorkerConfig } from './config.ts'
 import { Feeder } from './feeder.ts'
@@ -66,6 +67,7 @@ export type VendorWorkDeps = {
   handBack: AbortSignal
   log: Log
   meter: Meter
+  tracing: Tracing | undefined
   /** Told of each sight of a task that goes on; never rejects. */
   onSeen: NonNullable<LookDeps['onSeen']>
 }
@@ -76,7 +78,7 @@ export function vendorWork(deps: VendorWorkDeps): VendorWork[] {
 }
 
 function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
-  const { config, redis, keys, jobs, submissions, turns, outside, book, handBack, log, meter, onSeen } = deps
+  const { config, redis, keys, jobs, submissions, turns, outside, book, handBack, log, meter, tracing, onSeen } = deps
   const ambient = { log, meter, now: Date.now, random: Math.random, speed: config.SPEED }
   const settings = () => vendorSettings(name, book, config)
   const provider = () => outside.provider(name, settings())
@@ -160,6 +162,7 @@ function workWith(name: ProviderName, deps: VendorWorkDeps): VendorWork {
       schedule: new PollSchedule({ redis, keys, provider: name }),
       jobs,
       onSeen,
+      tracing,
       get provider() {
         return provider()
       },

@@ -22,7 +22,7 @@ export function createWebhookSender(deps: {
 }): (call: WebhookCall) => Promise<WebhookAnswer> {
   const { agent, policy, timeoutMs, signingKeys = [] } = deps
   const ed25519Keys = signingKeys.map(({ key }) => key)
-  return async ({ id, url, keys, body, attempt, timestampSeconds }) => {
+  return async ({ id, url, keys, body, attempt, timestampSeconds, traceparent }) => {
     const signed = signWebhook({ id, timestampSeconds, body, keys, ed25519Keys })
     const signature = signed['webhook-signature']
     try {
@@ -36,6 +36,7 @@ export function createWebhookSender(deps: {
           'content-type': 'application/json',
           'user-agent': 'genqueue-webhooks/1',
           'webhook-attempt': String(attempt),
+          ...(traceparent !== undefined && { traceparent }),
         },
         body,
         totalTimeoutMs: timeoutMs,

@@ -14,8 +14,10 @@ import {
   reconcile,
   Submissions,
   Turns,
+  traceparentOf,
 } from '@genqueue/jobs'
 import { countEnded, createMetrics, watchRedis } from '@genqueue/metrics'
+import { openTracing, traceEnded } from '@genqueue/tracing'
 import type { Redis } from 'ioredis'
 import { CensusTaker } from './census-taker.ts'
 import type { WorkerConfig } from './config.ts'
@@ -35,6 +37,7 @@ import { Sender } from './sender.ts'
 import { done, type StageOutcome } from './stages/outcome.ts'
 import { settleLateCosts } from './stages/settle-late.ts'
 import { tidyInputs } from './stages/tidy.ts'
+import { traceStage } from './trace-work.ts'
 import { type VendorWork, vendorWork } from './vendor-work.ts'
 
 const REPLICA_TIMEOUT_MS = 1_000
@@ -56,9 +59,14 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
   const metrics = createMetrics('worker')
   watchRedis(metrics, redis)
   const queues = openQueues(redis, keys)
-  const outside = openOutside(config, seams, metrics)
+  const tracing = await openTracing(config.tracing, log)
+  const outside = openOutside(config, seams, {
+    meter: metrics,
+    tracing,
+    traceparentOf: (deliveryId) => traceparentOf({ redis, keys }, deliveryId),
+  })
   const providerBook = openProviderBook(config, { redis, prefix: keys.prefix, log })
-  const endpointBook = openEndpointBook(config, { redis, prefix: keys.prefix })
+  const endpointBook = openEndpointBook(config, { redis, prefix: keys.prefix, log })
   const { book } = providerBook
   const { storage } = outside
 
@@ -78,7 +86,10 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
     reconcileAfter,
     onRoom,
     onNews,
-    onEnded: (ended) => countEnded(metrics, ended),
+    onEnded(ended) {
+      countEnded(metrics, ended)
+      traceEnded(tracing, ended)
+    },
   })
   const isReplicated = config.DURABILITY === 'replicated'
   // Who waits for a replica holds up all others on its connection.
@@ -106,6 +117,7 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
     handBack: handBack.signal,
     log,
     meter: metrics,
+    tracing,
     onSeen: progressTeller({
       ...ambient,
       jobs,
@@ -115,11 +127,13 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
   })
   for (const vendor of vendors) for (const [queue, feeder] of vendor.feeders) feeders.set(queue, feeder)
 
-  const withJob = (run: (job: JobRecord) => Promise<StageOutcome>): StageRun => {
-    return async (id) => {
+  const stage = (queue: QueueName, concurrency: number, run: (job: JobRecord) => Promise<StageOutcome>) => {
+    const traced = traceStage(queue, run, tracing)
+    const withJob: StageRun = async (id) => {
       const job = await jobs.get(id)
-      return job ? run(job) : done('no such job')
+      return job ? traced(job) : done('no such job')
     }
+    return createStageRunner(queue, concurrency, withJob, runnerDeps)
   }
   const copy = async (job: JobRecord) => {
     const vendor = vendors.find(({ name }) => name === job.provider)
@@ -135,6 +149,7 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
     destinationOf: destinationOf(config.WEBHOOK_SECRET, endpointBook.endpoint),
     send: outside.sendWebhook,
     concurrency: config.NOTIFY_CONCURRENCY,
+    maxPerHost: config.WEBHOOK_WINDOW,
     timeoutMs: config.WEBHOOK_TIMEOUT_MS,
     onDisabled: ({ team, endpointId, reason }) =>
       audit.write({
@@ -165,10 +180,10 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
   }
   const runners = [
     ...vendors.flatMap(({ name, submit, submitAndCopy }) => [
-      createStageRunner(`submit-${name}`, config.SUBMIT_CONCURRENCY, withJob(submit), runnerDeps),
-      createStageRunner(`wait-${name}`, config.WAIT_CONCURRENCY, withJob(submitAndCopy), runnerDeps),
+      stage(`submit-${name}`, config.SUBMIT_CONCURRENCY, submit),
+      stage(`wait-${name}`, config.WAIT_CONCURRENCY, submitAndCopy),
     ]),
-    createStageRunner('copy', config.COPY_CONCURRENCY, withJob(copy), runnerDeps),
+    stage('copy', config.COPY_CONCURRENCY, copy),
     createStageRunner('reconcile', 1, tick, runnerDeps),
   ]
   const pollers = vendors.map(({ poller }) => poller)
@@ -233,6 +248,7 @@ export async function startWorker(config: WorkerConfig, log: Log, seams: Seams =
     await Promise.all([probes.close(), queues.close(), outside.close()])
     if (isReplicated) await intents.quit().catch(() => intents.disconnect())
     await redis.quit().catch(() => redis.disconnect())
+    await tracing?.close()
     log.info({}, 'worker stopped')
   }
   let stopping: Promise<void> | undefined

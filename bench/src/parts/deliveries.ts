@@ -106,7 +106,7 @@ async function waiting(settleMs: number): Promise<Row> {
       const keys = createKeys()
       const inAnHour = Date.now() + 3_600_000
       for (const url of receiver.urls) {
-        const destination = `host:${new URL(url).host}`
+        const destination = `host:default:${new URL(url).host}`
         const ids = await stand.redis.zrange(keys.outbox(destination), 0, '-1')
         if (ids.length === 0) continue
         await stand.redis.zadd(keys.outbox(destination), ...ids.flatMap((id) => [inAnHour, id]))

@@ -1,28 +1,21 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { createMetrics } from '@genqueue/metrics'
-import { freePort } from '../../../scripts/free-port.ts'
-import { Arrivals, openJobs } from '../arrivals.ts'
 import type { Context } from '../context.ts'
+import { costOf } from '../cost-of.ts'
 import { microseconds, type Row } from '../row.ts'
-import { scoped } from '../scope.ts'
-import { measure } from '../stand.ts'
-import { startVendor } from '../vendor.ts'
-import { startWorker } from '../worker.ts'
+import { tracingCost } from '../tracing-cost.ts'
+import { JOBS_PER_SECOND, wholeJobs } from '../whole-jobs.ts'
 
-const JOBS_PER_SECOND = 100
-const SPEED = 5
-/** Until jobs come to their end at the rate at which they come in. */
-const RAMP_MS = 7_000
 const SCRAPE_EVERY_S = 15
 const GOAL = 0.05
 
 /**
- * What the metrics cost a job: how many updates a real worker makes for one, times what an update costs, over the CPU
+ * What metrics and traces cost a job. Metrics: how many updates a real worker makes for one, times what an update costs, over the CPU
  * that the job takes. On and off beside each other would say less: their difference is smaller than that of two runs.
  */
 export async function instrumentation({ isQuick, say }: Context): Promise<Row[]> {
   say(`instrumentation: ${JOBS_PER_SECOND} whole jobs a second`)
-  const job = await updatesOfJobs(isQuick ? 4 : 10)
+  const seconds = isQuick ? 4 : 10
+  const job = await wholeJobs(seconds)
   say('instrumentation: the cost of an update and of a scrape')
   const cost = costOfUpdates()
   const scrapeUs = await costOfScrape()
@@ -44,57 +37,8 @@ export async function instrumentation({ isQuick, say }: Context): Promise<Row[]>
       measured: `${(scrapeUs / 1000).toFixed(1)} ms: ${((scrapeUs / (SCRAPE_EVERY_S * 1e6)) * 100).toFixed(3)} % of a core`,
       values: { scrapeUs },
     },
+    ...(await tracingCost(seconds, job, say)),
   ]
-}
-
-type Updates = { counts: number; observes: number; jobs: number }
-
-/** Per job that ended while it was measured. */
-function updatesOfJobs(seconds: number): Promise<{ counts: number; observes: number; nodeUs: number }> {
-  return scoped(async (scope) => {
-    const stand = await scope.stand()
-    const vendor = await startVendor(scope, { succeedsAtLook: 3 })
-    const healthPort = await freePort()
-    const worker = await startWorker(scope, stand, {
-      vendorUrl: vendor.url,
-      speed: SPEED,
-      script: 'bench/src/targets/worker.ts',
-      env: { SUBMIT_CONCURRENCY: '64', COPY_CONCURRENCY: '64', HEALTH_PORT: String(healthPort) },
-    })
-    const updates = async () => {
-      const response = await fetch(`http://127.0.0.1:${healthPort}/metrics`)
-      return readUpdates(await response.text())
-    }
-    const intake = openJobs(stand, `${vendor.url}/hook`)
-    scope.onEnd(() => intake.close())
-    const arrivals = new Arrivals(intake, { prompt: (n) => `t-${n}` })
-    scope.onEnd(async () => arrivals.stop())
-    arrivals.perSecond = JOBS_PER_SECOND
-    await delay(RAMP_MS)
-    const before = await updates()
-    const { nodeUs } = await measure(worker, stand, () => delay(seconds * 1000))
-    const after = await updates()
-    const jobs = after.jobs - before.jobs
-    if (jobs === 0) throw new Error(`no job came to its end:\n${worker.logTail}`)
-    return {
-      counts: (after.counts - before.counts) / jobs,
-      observes: (after.observes - before.observes) / jobs,
-      nodeUs: nodeUs / jobs,
-    }
-  })
-}
-
-/** How often something was counted or observed so far. Bytes are added once for each copy. */
-function readUpdates(text: string): Updates {
-  const updates: Updates = { counts: 0, observes: 0, jobs: 0 }
-  for (const line of text.split('\n')) {
-    const [, name = '', value = '0'] = /^genqueue_(\w+)(?:\{.*\})? (\S+)$/.exec(line) ?? []
-    if (name.endsWith('_count')) updates.observes += Number(value)
-    if (name === 'copy_duration_seconds_count') updates.counts += Number(value)
-    else if (name.endsWith('_total') && name !== 'copy_bytes_total') updates.counts += Number(value)
-    if (name === 'jobs_terminal_total') updates.jobs += Number(value)
-  }
-  return updates
 }
 
 function costOfUpdates(): { countUs: number; observeUs: number } {
@@ -104,15 +48,6 @@ function costOfUpdates(): { countUs: number; observeUs: number } {
   const observe = (n: number) =>
     metrics.observe('upstream_request_duration_seconds', { provider: 'runway', op: n % 4 ? 'poll' : 'submit' }, n % 7)
   return { countUs: costOf(count), observeUs: costOf(observe) }
-}
-
-function costOf(update: (n: number) => void): number {
-  const times = 300_000
-  for (let n = 0; n < times; n += 1) update(n)
-  const before = process.cpuUsage()
-  for (let n = 0; n < times; n += 1) update(n)
-  const { user, system } = process.cpuUsage(before)
-  return (user + system) / times
 }
 
 /** With a hundred routes and codes, more than a house has. */

@@ -10,7 +10,9 @@ export const AttemptResource = z.object({
   at: Iso,
   duration_ms: z.number(),
   status_code: z.int().nullable(),
-  error: z.string().nullable().meta({ description: 'Why there was no answer: `timeout`, `dns`, `connect`, `tls` …' }),
+  error: z.string().nullable().meta({
+    description: 'Why there was no answer: `timeout`, `dns`, `connect`, `tls` …; `url_gone`: why none was asked for',
+  }),
   answer: z.string().nullable().meta({ description: 'The first KB of what the receiver answered, as text' }),
   next_attempt_at: Iso.nullable(),
 })

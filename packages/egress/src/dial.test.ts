@@ -2,11 +2,11 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { createServer } from 'node:tls'
 import { expect, test } from 'vitest'
+import { selfSignedCertificate } from '../../../scripts/self-signed-certificate.ts'
 import { readCapped } from './body.ts'
 import { dial } from './dial.ts'
 import { createCaller, LOOPBACK_POLICY } from './egress-fixture.ts'
 import { OK, startLoopbackServer } from './loopback-server.ts'
-import { selfSignedCertificate } from './self-signed-certificate.ts'
 
 const TO_LOOPBACK = { resolve: async () => ['127.0.0.1'] }
 

@@ -104,6 +104,25 @@ test('what the operator named himself is reached at its socket, and only there',
   expect(server.heads).toHaveLength(1)
 })
 
+test('one bad address refuses the whole name: the good ones beside it are not called either', async () => {
+  await using server = await startLoopbackServer((socket) => socket.write(OK))
+  // What an operator allowed stands for a public host: it is there, and would answer.
+  const policy = { ...OPEN_POLICY, allow: parseCidrs('127.0.0.1') }
+  for (const bad of ['10.0.0.5', '169.254.169.254', '127.0.0.2', '::1', '::ffff:10.0.0.5', 'fd00::1']) {
+    for (const answer of [
+      ['127.0.0.1', bad],
+      [bad, '127.0.0.1'],
+    ]) {
+      await using caller = createCaller(policy, { resolve: async () => answer })
+      const call = caller.call(`http://mixed.example:${server.port}/`)
+      await expect(call, answer.join()).rejects.toMatchObject({ code: 'blocked', written: false })
+    }
+  }
+  expect([server.heads, server.sockets.size]).toEqual([[], 0])
+  await using caller = createCaller(policy, { resolve: async () => ['127.0.0.1', '127.0.0.1'] })
+  expect((await caller.call(`http://mixed.example:${server.port}/`)).statusCode).toBe(200)
+})
+
 describe('names that do not resolve', () => {
   test('no answer, a failing resolver and a silent one are all `dns`, with nothing written', async () => {
     const resolvers = [

@@ -33,6 +33,7 @@ export type NewJob = {
   /** What budgets hold until the job has ended; nothing where it is not known. */
   estimatedCost?: Cost | undefined
   creditUsd?: number | undefined
+  traceparent?: string
 }
 
 type Refused = ['replayed' | 'conflict', JobId] | ['limited', string, number]

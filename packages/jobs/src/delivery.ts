@@ -6,7 +6,7 @@ export const DeliveryAttempt = z.object({
   durationMs: z.number(),
   /** HTTP status, when there was an answer. */
   status: z.number().optional(),
-  /** `blocked`, `dns`, `connect`, `tls`, `timeout`, `reset` …: a class, never an address. */
+  /** `blocked`, `dns`, `connect`, `tls`, `timeout`, `reset` …: a class, never an address. `url_gone`, `superseded`: why none was made. */
   error: z.string().optional(),
   /** The beginning of what the receiver answered, as text. */
   answer: z.string().optional(),
@@ -20,8 +20,8 @@ export const DeliveryAttempt = z.object({
 export type DeliveryAttempt = z.infer<typeof DeliveryAttempt>
 
 /**
- * `exhausted`: nobody took it in ten attempts over about three days; `gone`: the receiver answered 410, or its endpoint
- * was deleted; `blocked`: an address that may not be called; `held`: its endpoint is disabled, and it is kept for replay.
+ * `exhausted`: nobody took it in ten attempts over about three days; `gone`: the receiver answered 410, to this or
+ * to an earlier one, or its endpoint was deleted; `blocked`: an address that may not be called; `held`: its endpoint is disabled, and it is kept for replay.
  */
 export const DeliveryStatus = z.enum(['pending', 'delivered', 'exhausted', 'gone', 'blocked', 'held'])
 export type DeliveryStatus = z.infer<typeof DeliveryStatus>
@@ -32,7 +32,7 @@ export const Delivery = z.object({
   id: z.string(),
   jobId: z.string(),
   team: z.string(),
-  /** Deliveries to one destination share a window and a circuit: `ep:<endpoint id>` or `host:<host>`. */
+  /** Deliveries to one destination share a window and a circuit: `ep:<endpoint id>` or `host:<team>:<host>`. */
   destination: z.string(),
   /** Of the job itself; an endpoint's is read when it is called. */
   url: z.string().optional(),

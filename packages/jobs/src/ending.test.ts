@@ -26,7 +26,7 @@ test('the end of a job and its delivery are one step; whoever comes second chang
   expect(delivery).toMatchObject({
     id: `msg_${job.id.slice(4)}`,
     status: 'pending',
-    destination: 'host:team.example',
+    destination: 'host:default:team.example',
     url: 'https://team.example/hook',
     type: 'video.failed',
     attempts: 0,
@@ -37,7 +37,7 @@ test('the end of a job and its delivery are one step; whoever comes second chang
     status: 'failed',
     error: { code: 'moderation', provider_code: 'SAFETY.INPUT.TEXT' },
   })
-  expect(await house.redis.zscore(house.keys.outbox('host:team.example'), delivery?.id ?? '')).not.toBeNull()
+  expect(await house.redis.zscore(house.keys.outbox('host:default:team.example'), delivery?.id ?? '')).not.toBeNull()
 })
 
 test('an ended job has an expiry, is in no index of open work, and leaves the list when it expires', async () => {

@@ -1,4 +1,12 @@
-import type { Cost, JobError, JobFailure, JobResource, Output, OutputResource } from '@genqueue/contract'
+import {
+  type Cost,
+  type JobError,
+  type JobFailure,
+  type JobResource,
+  JobStatus,
+  type Output,
+  type OutputResource,
+} from '@genqueue/contract'
 import { LIFECYCLE } from './lifecycle.ts'
 import type { JobRecord } from './record.ts'
 import { usdOf } from './settlement.ts'
@@ -24,7 +32,13 @@ export function jobResource(record: JobRecord, publicUrl: string): JobResource {
       ? { reason: waiting.reason, until: waiting.untilMs ? new Date(waiting.untilMs).toISOString() : null }
       : null,
     cancel_requested: record.cancelRequestedAtMs !== undefined || status === 'canceled',
-    times: Object.fromEntries(Object.entries(times).map(([name, ms]) => [name, new Date(ms).toISOString()])),
+    // In the order of the lifecycle: that of a hash is another one after Redis was started again.
+    times: Object.fromEntries(
+      JobStatus.options.flatMap((name) => {
+        const ms = times[name]
+        return ms === undefined ? [] : [[name, new Date(ms).toISOString()]]
+      }),
+    ),
     created_at: seconds(times.queued ?? 0),
     completed_at: endedMs === undefined ? null : seconds(endedMs),
     expires_at: endedMs === undefined ? null : seconds(endedMs + record.request.retentionMs),

@@ -6,6 +6,9 @@ import { loadScript } from './script.ts'
 const restKey = loadScript('rest-key')
 const keyStates = loadScript('key-states')
 const ALL_MODELS = '*'
+/** The field of a key whose creates were lost; no model is called so. */
+const LOST = '!'
+const UNAVAILABLE = 'provider_unavailable'
 
 const Rested = z.tuple([z.coerce.boolean(), z.coerce.number()])
 const States = z.array(z.tuple([z.coerce.number(), z.string(), z.number()]))
@@ -44,16 +47,34 @@ export class KeyRests {
     model: string | undefined,
     { restMs, reason, longestMs = 0 }: RestOptions,
   ): Promise<{ isNew: boolean; restMs: number }> {
-    const args = [model ?? ALL_MODELS, Math.ceil(restMs), reason, Math.ceil(longestMs)]
+    const args = [model ?? ALL_MODELS, Math.ceil(restMs), reason, Math.ceil(longestMs), '']
     const [isNew, leftMs] = Rested.parse((await restKey(this.#redis, [this.#keys.rests(keyId)], args)).value)
     return { isNew, restMs: leftMs }
+  }
+
+  /**
+   * A create was lost that can neither be asked for nor sent again: until one is answered, one job at a time tries the
+   * key, each after a rest that is twice as long as the one before. Tells whether such a time has begun.
+   */
+  async noteLost(
+    keyId: string,
+    { restMs, longestMs, wasProbe }: { restMs: number; longestMs: number; wasProbe: boolean },
+  ): Promise<{ isNew: boolean; restMs: number }> {
+    const args = [LOST, Math.ceil(restMs), UNAVAILABLE, Math.ceil(longestMs), wasProbe ? 1 : '']
+    const [isNew, leftMs] = Rested.parse((await restKey(this.#redis, [this.#keys.rests(keyId)], args)).value)
+    return { isNew, restMs: leftMs }
+  }
+
+  /** A probe was answered: all may go. */
+  async noteAnswered(keyId: string): Promise<void> {
+    await this.#redis.hdel(this.#keys.rests(keyId), LOST)
   }
 
   /** The state of each key for the models it is named with (as many for each), in one round trip. */
   async states(asked: readonly { keyId: string; models: readonly string[] }[], lane: string): Promise<KeyState[]> {
     if (asked.length === 0) return []
     const names = asked.flatMap(({ keyId }) => [this.#keys.rests(keyId), this.#keys.slots(keyId, lane)])
-    const models = asked.map((each) => [ALL_MODELS, ...each.models])
+    const models = asked.map((each) => [ALL_MODELS, LOST, ...each.models])
     const { value } = await keyStates(this.#redis, names, [models[0]?.length ?? 0, ...models.flat()])
     return States.parse(value).map(([restMs, reason, slots]) => ({ restMs, reason: reason || undefined, slots }))
   }
@@ -65,7 +86,7 @@ export class KeyRests {
       const [untilMs = '', sinceMs = '', , ...reason] = text.split(' ')
       if (Number(untilMs) <= nowMs) return []
       const about = { reason: reason.join(' '), sinceMs: Number(sinceMs), untilMs: Number(untilMs) }
-      return [model === ALL_MODELS ? about : { model, ...about }]
+      return [model === ALL_MODELS || model === LOST ? about : { model, ...about }]
     })
   }
 }

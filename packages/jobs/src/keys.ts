@@ -33,6 +33,8 @@ export function createKeys(prefix = '{gq}') {
     destination: (destination: string) => `${prefix}:destination:${destination}`,
     /** Deliveries that are kept for when the endpoint is enabled again; score: since when. */
     held: (destination: string) => `${prefix}:held:${destination}`,
+    /** `<API key> <SHA-1 of a webhook_url>` of a team whose URL answered 410; score: when. At most 1,000. */
+    goneUrls: (team: string) => `${prefix}:gone-urls:${team}`,
     /** Delivery ids of a team by when they were made. */
     deliveries: (team: string) => `${prefix}:deliveries:${team}`,
     /** Endpoint id → `EndpointRow`; made and deleted by the team. */

@@ -6,11 +6,14 @@ import type { LeasedDelivery, Outbox, Sent } from './outbox.ts'
 import type { JobRecord } from './record.ts'
 
 /** A job that has ended, with a webhook to that host. */
-export async function endJob(house: OpenJobs, parts: { team?: string; host?: string } = {}): Promise<JobRecord> {
-  const { team = 'default', host } = parts
+export async function endJob(
+  house: OpenJobs,
+  parts: { team?: string; host?: string; apiKeyId?: string } = {},
+): Promise<JobRecord> {
+  const { team = 'default', host, apiKeyId } = parts
   const job = await acceptJob(
     house,
-    newJob({ team, ...(host !== undefined && { webhookUrl: `https://${host}/hook` }) }),
+    newJob({ team, apiKeyId, ...(host !== undefined && { webhookUrl: `https://${host}/hook` }) }),
   )
   await house.jobs.end(job, { status: 'failed', error: jobError('moderation'), outputs: [] })
   return job

@@ -29,7 +29,7 @@ test('what failed since a time is sent again, also what moves up while the list 
   await endJob(house, { team: 'old', host: 'a.example' })
   await house.redis.zadd(list, ...Array.from({ length: 20 }, (_, n) => [9e12, `msg_${600 + n}`]).flat())
   const [leased] = await leaseAll(house.outbox)
-  if (leased) await house.outbox.record([outcome(leased, 410)])
+  if (leased) await house.outbox.record([{ ...outcome(leased, 404), next: { status: 'exhausted' } }])
   const redis = new Trimming(house.redis.options.port ?? 0)
   const outbox = new Outbox({ redis, keys: house.keys })
   expect(await outbox.redeliverFailedSince('old', 0)).toEqual({ redelivered: 1, hasMore: false })

@@ -54,7 +54,14 @@ test('an ended delivery is in no schedule, expires, and keeps the last twenty at
   expect(delivery.nextAtMs).toBeUndefined()
   expect(await house.redis.pttl(house.keys.delivery(delivery.id))).toBeGreaterThan(29 * DAY_MS)
   const { outbox, sending, destinations, suspects } = house.keys
-  expect(await house.redis.exists(outbox('host:a.example'), sending('host:a.example'), destinations, suspects)).toBe(0)
+  expect(
+    await house.redis.exists(
+      outbox('host:default:a.example'),
+      sending('host:default:a.example'),
+      destinations,
+      suspects,
+    ),
+  ).toBe(0)
 })
 
 test('a new receiver gets one webhook at a time; each that is taken doubles that up to the window, a failure begins anew', async () => {
@@ -71,30 +78,60 @@ test('a new receiver gets one webhook at a time; each that is taken doubles that
   expect(sizes.slice(0, 6)).toEqual([1, 2, 4, 8, 16, 32])
   await endJob(house, { host: 'a.example' })
   await sendAll(house.outbox, 500)
-  expect(await window('host:a.example')).toBe(1)
+  expect(await window('host:default:a.example')).toBe(1)
 })
 
 test('after five failures in a row a destination is left alone for longer and longer, and one probe opens it again', async () => {
   for (let n = 0; n < 12; n += 1) await endJob(house, { host: 'down.example' })
   await endJob(house, { host: 'up.example' })
   expect(
-    (await sendAll(house.outbox, 500)).filter(({ destination }) => destination === 'host:down.example'),
+    (await sendAll(house.outbox, 500)).filter(({ destination }) => destination === 'host:default:down.example'),
   ).toHaveLength(5)
   const { nextInMs } = await house.outbox.lease(fresh)
   expect(nextInMs).toBeGreaterThan(28_000)
-  expect(await sendAll(house.outboxIn(31_000), 503)).toMatchObject([{ destination: 'host:down.example' }])
+  expect(await sendAll(house.outboxIn(31_000), 503)).toMatchObject([{ destination: 'host:default:down.example' }])
   expect(await sendAll(house.outboxIn(62_000), 200), 'for 60 s now').not.toContainEqual(
-    expect.objectContaining({ destination: 'host:down.example' }),
+    expect.objectContaining({ destination: 'host:default:down.example' }),
   )
   const back = await sendAll(house.outboxIn(120_000), 200)
-  expect(back.filter(({ destination }) => destination === 'host:down.example')).toHaveLength(12)
+  expect(back.filter(({ destination }) => destination === 'host:default:down.example')).toHaveLength(12)
+})
+
+test('a host that fails one team is not closed to another, which may call other routes there', async () => {
+  for (let n = 0; n < 8; n += 1) await endJob(house, { host: 'shared.example', team: 'failing' })
+  expect(await sendAll(house.outbox, 500)).toHaveLength(5)
+  for (let n = 0; n < 8; n += 1) await endJob(house, { host: 'shared.example', team: 'fine' })
+  const sent = await sendAll(house.outbox, 200)
+  expect(new Set(sent.map(({ destination }) => destination))).toEqual(new Set(['host:fine:shared.example']))
+  expect(sent).toHaveLength(8)
+  expect(await window('host:fine:shared.example')).toBe(32)
+})
+
+test('who takes a webhook slowly gets fewer at once, and nothing of what is kept for those that answer', async () => {
+  for (let n = 0; n < 12; n += 1) await endJob(house, { host: 'slow.example' })
+  const turn = async (what: 'taken' | 'slow') => {
+    const leased = await leaseAll(house.outbox)
+    await house.outbox.record(leased.map((each) => ({ ...outcome(each, 200), what })))
+    return leased
+  }
+  expect((await turn('taken')).length).toBe(1)
+  expect((await turn('taken')).length).toBe(2)
+  expect(await turn('slow')).toHaveLength(8)
+  const [last] = await turn('slow')
+  expect(last?.isSuspect).toBe(true)
+  expect(await window('host:default:slow.example')).toBe(1)
+  await endJob(house, { host: 'slow.example' })
+  expect((await turn('taken'))[0]?.isSuspect).toBe(true)
+  await endJob(house, { host: 'slow.example' })
+  expect((await turn('taken'))[0]?.isSuspect).toBe(false)
 })
 
 test('a delivery behind an open circuit says when the next one is let through', async () => {
-  for (let n = 0; n < 5; n += 1) await endJob(house, { host: 'down.example' })
+  const job = { host: 'down.example', team: 'waits' }
+  for (let n = 0; n < 5; n += 1) await endJob(house, job)
   await sendAll(house.outbox, 500)
-  const { id } = await endJob(house, { host: 'down.example', team: 'waits' })
-  const openUntilMs = Number(await house.redis.hget(house.keys.destination('host:down.example'), 'openUntil'))
+  const { id } = await endJob(house, job)
+  const openUntilMs = Number(await house.redis.hget(house.keys.destination('host:waits:down.example'), 'openUntil'))
   expect((await only(id)).nextAtMs).toBe(openUntilMs)
   const { deliveries } = await house.outbox.listByStatus('waits', { status: 'pending', limit: 1 })
   expect(deliveries[0]?.nextAtMs).toBe(openUntilMs)
@@ -104,7 +141,7 @@ test('a host that answers, though not as one hopes, is no host that is down; an 
   const endpoint = await addEndpoint(house, 'refused')
   for (let n = 0; n < 8; n += 1) await endJob(house, { team: 'refused', host: 'a.example' })
   const sent = await sendAll(house.outbox, 404)
-  expect(sent.filter(({ destination }) => destination === 'host:a.example')).toHaveLength(8)
+  expect(sent.filter(({ destination }) => destination === 'host:refused:a.example')).toHaveLength(8)
   expect(sent.filter(({ destination }) => destination === `ep:${endpoint.id}`)).toHaveLength(5)
 })
 
@@ -156,7 +193,7 @@ test('receivers that have not proven themselves leave room for those that have',
   await endJob(house, { host: 'good.example' })
   const { deliveries } = await house.outbox.lease({ limit: 32, suspects: 28, leaseMs: 60_000 })
   expect(deliveries.filter(({ isSuspect }) => isSuspect)).toHaveLength(28)
-  expect(deliveries.filter(({ destination }) => destination === 'host:good.example')).toHaveLength(2)
+  expect(deliveries.filter(({ destination }) => destination === 'host:default:good.example')).toHaveLength(2)
   const rest = await house.outbox.lease({ limit: 8, suspects: 0, leaseMs: 60_000 })
   expect(rest.deliveries).toEqual([])
 })
@@ -177,7 +214,7 @@ test('a destination with much to take takes turns with one that has little, what
     await endJob(house, { host: 'much.example' })
     if (leased) await house.outbox.record([outcome(leased, 200)])
   }
-  expect(turns).toContain('host:little.example')
+  expect(turns).toContain('host:default:little.example')
 })
 
 test('each endpoint of the team that wants the event gets its own row with the same bytes; a disabled one is held', async () => {
@@ -247,54 +284,4 @@ test('what waits behind a circuit for five days is given up, not kept for ever',
     ...Array.from({ length: 3 }, () => 'exhausted'),
     ...Array.from({ length: 5 }, () => 'pending'),
   ])
-})
-
-test('redelivering sends the same id and bytes at once, with a schedule that starts anew and a log that goes on', async () => {
-  const job = await endJob(house, { host: 'a.example' })
-  const [first] = await leaseAll(house.outbox)
-  if (!first) throw new Error('nothing leased')
-  expect(await house.outbox.redeliver(first.id)).toBe('sending')
-  await house.outbox.record([{ ...outcome(first, 500), next: { status: 'exhausted' } }])
-  expect(await house.outbox.redeliver(first.id)).toBe('redelivered')
-  const [again] = await leaseAll(house.outbox)
-  expect(again).toMatchObject({ id: first.id, body: first.body, attempts: 1, step: 0 })
-  if (again) await house.outbox.record([outcome(again, 200)])
-  expect(await only(job.id)).toMatchObject({
-    status: 'delivered',
-    attempts: 2,
-    round: 2,
-    log: [{ status: 500 }, { status: 200 }],
-  })
-  expect(await house.outbox.redeliver('msg_none')).toBe('gone')
-})
-
-test('what waited for an endpoint that was deleted is not sent again, nor counted as if it were', async () => {
-  const endpoint = await addEndpoint(house, 'left', { status: 'disabled' })
-  const { id } = await only((await endJob(house, { team: 'left' })).id)
-  await house.redis.hdel(house.keys.endpoints('left'), endpoint.id)
-  expect(await house.outbox.redeliver(id)).toBe('gone')
-  expect(await house.outbox.redeliverFailedSince('left', 0)).toEqual({ redelivered: 0, hasMore: false })
-})
-
-test('a team’s deliveries are listed newest first, by status, in pages that miss nothing; what failed since then is sent again', async () => {
-  const ids: string[] = []
-  for (let n = 0; n < 7; n += 1)
-    ids.push((await only((await endJob(house, { host: `h${n % 2}.example`, team: 't' })).id)).id)
-  await endJob(house, { host: 'h0.example', team: 'u' })
-  const leased = (await leaseAll(house.outbox)).filter(({ team }) => team === 't')
-  await house.outbox.record(leased.map((each) => outcome(each, 410)))
-  const gone = leased.map(({ id }) => id)
-  const pages: string[] = []
-  for (let after: string | undefined; ; ) {
-    const page = await house.outbox.listByStatus('t', { limit: 2, after })
-    pages.push(...page.deliveries.map(({ id }) => id))
-    after = page.lastId
-    if (!page.hasMore) break
-  }
-  expect(pages).toHaveLength(7)
-  expect(new Set(pages)).toEqual(new Set(ids))
-  const listed = await house.outbox.listByStatus('t', { status: 'gone', limit: 10 })
-  expect(new Set(listed.deliveries.map(({ id }) => id))).toEqual(new Set(gone))
-  expect(await house.outbox.redeliverFailedSince('t', Date.now() + 60_000)).toEqual({ redelivered: 0, hasMore: false })
-  expect(await house.outbox.redeliverFailedSince('t', 0)).toEqual({ redelivered: gone.length, hasMore: false })
 })

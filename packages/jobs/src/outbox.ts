@@ -45,11 +45,14 @@ export type LeasedDelivery = Pick<
   isSuspect: boolean
 }
 
-/** What became of a leased delivery. `what` is what it says about the destination; nothing, where nothing was sent. */
+/**
+ * What became of a leased delivery. `what` is what it says about the destination: `slow` is taken, but not soon;
+ * `crowded`: nothing was sent, because its host has enough. Absent where there is nothing to say.
+ */
 export type Sent = {
   delivery: LeasedDelivery
   attempt?: DeliveryAttempt
-  what?: 'taken' | 'refused' | 'failed'
+  what?: 'taken' | 'slow' | 'refused' | 'failed' | 'crowded'
   next: { status: 'pending'; retryInMs: number } | { status: Exclude<DeliveryStatus, 'pending'> }
 }
 
@@ -172,14 +175,14 @@ export class Outbox {
    * is, and it stays as it was.
    */
   async redeliver(id: string): Promise<'redelivered' | 'sending' | 'disabled' | 'gone'> {
-    const [reply] = await this.#redeliver([id], [...UNDELIVERED, 'delivered', 'pending'])
+    const [reply] = await this.#redeliver([id], [...UNDELIVERED, 'delivered', 'pending'], { isEachMeant: true })
     return reply === 'redelivered' || reply === 'sending' || reply === 'disabled' ? reply : 'gone'
   }
 
   /**
    * Sends again what was made since then and nobody took, or what was held: all of a team or of one of its endpoints.
-   * Not those of endpoints that are disabled. At most 10,000 at a time, oldest first; `hasMore` says whether to ask
-   * again, from `nextSinceMs` on.
+   * Not samples, nor those of endpoints that are disabled and of URLs that answered 410. At most 10,000 at a time, oldest
+   * first; `hasMore` says whether to ask again, from `nextSinceMs` on.
    */
   async redeliverFailedSince(
     team: string,
@@ -194,7 +197,7 @@ export class Outbox {
       const place = last === undefined ? null : await this.#redis.zrank(list, last)
       const at = place === null ? await this.#redis.zcount(list, '-inf', `(${sinceMs}`) : place + 1
       const ids = await this.#redis.zrange(list, String(at), String(at + REDELIVER_BATCH - 1))
-      const replies = await this.#redeliver(ids, statuses, endpointId)
+      const replies = await this.#redeliver(ids, statuses, { endpointId })
       redelivered += replies.filter((reply) => reply === 'redelivered').length
       last = ids.at(-1)
       if (ids.length < REDELIVER_BATCH) return { redelivered, hasMore: false }
@@ -209,12 +212,23 @@ export class Outbox {
     return this.#redis.zcard(this.#keys.held(`ep:${endpointId}`))
   }
 
-  async #redeliver(ids: readonly string[], from: readonly DeliveryStatus[], endpointId = ''): Promise<string[]> {
+  async #redeliver(
+    ids: readonly string[],
+    from: readonly DeliveryStatus[],
+    { endpointId = '', isEachMeant = false }: { endpointId?: string | undefined; isEachMeant?: boolean },
+  ): Promise<string[]> {
     if (ids.length === 0) return []
     const { value } = await redeliver(
       this.#redis,
       [this.#keys.destinations],
-      [this.#keys.prefix, this.#options.clockOffsetMs, endpointId, `,${from.join(',')},`, ...ids],
+      [
+        this.#keys.prefix,
+        this.#options.clockOffsetMs,
+        endpointId,
+        `,${from.join(',')},`,
+        isEachMeant ? '1' : '',
+        ...ids,
+      ],
     )
     return value as string[] // redeliver.lua returns nothing else
   }

@@ -20,6 +20,7 @@ const FIELDS = [
   'results',
   'team',
   'told',
+  'traceparent',
 ] as const
 const NUDGE_AT_MOST_EVERY_MS = 1_000
 
@@ -29,6 +30,7 @@ export type LeasedTask = Looks & {
   team: string
   /** What was last told of its progress; there where its own URL asked, or somebody was told. */
   told?: string
+  traceparent?: string
   lease: string
   taskId: string
   providerKeyId: string
@@ -123,8 +125,9 @@ export class PollSchedule {
 }
 
 function readRow(row: readonly (string | null)[]): LeasedTask | undefined {
-  const [id, lease, status, taskId, providerKeyId, submittedAt, deadlines, looks, cancel, sentAt, results, team, told] =
+  const [id, lease, status, taskId, providerKeyId, submittedAt, deadlines, looks, cancel, sentAt, results, ...rest] =
     row
+  const [team, told, traceparent] = rest
   if (!id || !lease || status !== 'submitted') return undefined
   if (!taskId || !providerKeyId || !submittedAt || !deadlines || !looks || !team) return undefined
   const [throttledMs, runningMs] = deadlines.split(',')
@@ -132,6 +135,7 @@ function readRow(row: readonly (string | null)[]): LeasedTask | undefined {
     id,
     team,
     ...(told && { told }),
+    ...(traceparent && { traceparent }),
     lease,
     taskId,
     providerKeyId,

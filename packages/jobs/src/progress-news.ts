@@ -54,7 +54,8 @@ export async function writeProgress(
       told ?? '',
       `${sequence},${nowMs},${seenIn(looks)}`,
       url,
-      url && hostDestination(url),
+      url && hostDestination(job.team, url),
+      job.hold?.apiKeyId ?? '',
     ],
   )
   if (Number(value) > 0) onNews()

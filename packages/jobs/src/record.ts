@@ -73,6 +73,8 @@ const Common = z.object({
   /** Ours until the vendor tells its own. */
   estimatedCost: Cost.optional(),
   hold: Hold.optional(),
+  /** The step of a trace that accepted the job, as W3C writes it: those that come later belong to it. */
+  traceparent: z.string().max(55).optional(),
 })
 const Upstream = z.object({
   providerKeyId: z.string(),

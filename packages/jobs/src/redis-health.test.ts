@@ -14,7 +14,7 @@ afterAll(() => house.close())
 const look = () => checkRedis(house, { nowMs: Date.now(), timeoutMs: 1_000 })
 const SOON = { timeout: 3_000, interval: 20 }
 
-test('a Redis that takes jobs and keeps them is ok, and the probe leaves nothing for good', async () => {
+test('30 a Redis that takes jobs is ok, one without an append-only file is warned of, and the probe leaves nothing for good', async () => {
   const { redis, keys } = house
   const health = await look()
   expect(redisChecks(health, {})).toEqual({ redis: 'ok', redis_policy: 'ok', redis_scripts: 'ok' })
@@ -27,7 +27,7 @@ test('a Redis that takes jobs and keeps them is ok, and the probe leaves nothing
 })
 
 test.each(['allkeys-lru', 'volatile-ttl'])(
-  'one that would throw jobs away is told by its policy %s',
+  '30 one that would throw jobs away is told by its policy %s',
   async (policy) => {
     await house.redis.config('SET', 'maxmemory-policy', policy)
     expect(redisChecks(await look(), {})).toMatchObject({ redis: 'ok', redis_policy: 'evicts_jobs' })

@@ -19,12 +19,12 @@ export type SingleDelivery = {
   body: string
 }
 
-/** Has it sent at once and once only, whatever the endpoint did before and whatever else waits for it. */
+/** Has a sample sent at once and once only, whatever the endpoint did before and whatever else waits for it. */
 export async function tellOnce(
   { redis, keys }: { redis: Redis; keys: Keys },
   { id, team, endpointId, jobId, type, body }: SingleDelivery,
 ): Promise<void> {
-  const fields = { endpointId, jobId, type, body }
+  const fields = { endpointId, jobId, type, body, isSample: '1' }
   await addDelivery(
     redis,
     [keys.destinations],

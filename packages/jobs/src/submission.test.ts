@@ -1,6 +1,7 @@
 import { jobError } from '@genqueue/contract'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { acceptJob, type OpenJobs, openJobs, submitJob } from './jobs-fixture.ts'
+import { KeyRests } from './key-rests.ts'
 import type { JobRecord } from './record.ts'
 
 let house: OpenJobs
@@ -51,6 +52,41 @@ test('an answer that comes after the job has ended is an orphan', async () => {
   await house.jobs.end(sent, { status: 'failed', error: jobError('submission_unknown'), outputs: [] }, { fence })
   expect(await house.submissions.accepted(job, answer(fence, 'too late'))).toBe('orphan')
   expect((await house.jobs.get(job.id))?.status).toBe('failed')
+})
+
+test('of a key that lost a create one job at a time tries, ever more seldom, until one is answered', async () => {
+  const rests = new KeyRests(house)
+  const key = 'key-lost'
+  const beginWith = async (probeMs?: number) => house.submissions.begin(await acceptJob(house), key, undefined, probeMs)
+  expect(await beginWith()).toMatchObject({ kind: 'begun', isProbe: false })
+  const lost = (wasProbe: boolean) => rests.noteLost(key, { restMs: 40, longestMs: 100, wasProbe })
+  expect(await lost(false)).toEqual({ isNew: true, restMs: 40 })
+  // Others that were on the wire with it.
+  expect(await lost(false)).toMatchObject({ isNew: false })
+  expect(await beginWith()).toMatchObject({ kind: 'resting' })
+  expect(await rests.states([{ keyId: key, models: [] }], '*')).toMatchObject([{ reason: 'provider_unavailable' }])
+
+  const probe = () =>
+    expect.poll(() => beginWith(60_000), { interval: 5 }).toMatchObject({ kind: 'begun', isProbe: true })
+  await probe()
+  const others = await Promise.all(Array.from({ length: 5 }, () => beginWith()))
+  expect(others.map(({ kind }) => kind)).toEqual(Array(5).fill('resting'))
+  expect(await lost(true)).toEqual({ isNew: false, restMs: 80 })
+  await probe()
+  expect(await lost(true)).toEqual({ isNew: false, restMs: 100 })
+  await probe()
+  await rests.noteAnswered(key)
+  expect(await beginWith()).toMatchObject({ kind: 'begun', isProbe: false })
+  expect(await lost(false)).toEqual({ isNew: true, restMs: 40 })
+})
+
+test('a probe that nothing is heard of is followed by another', async () => {
+  const rests = new KeyRests(house)
+  await rests.noteLost('key-silent', { restMs: 1, longestMs: 1, wasProbe: false })
+  const tried = async () => house.submissions.begin(await acceptJob(house), 'key-silent', undefined, 50)
+  for (const _ of ['first', 'second']) {
+    await expect.poll(tried, { interval: 5 }).toMatchObject({ kind: 'begun', isProbe: true })
+  }
 })
 
 test('a change under an older fence is refused', async () => {

@@ -19,18 +19,23 @@ const beginCopy = loadScript('begin-copy')
 const endCopy = loadScript('end-copy')
 
 export type BeginOutcome =
-  /** The intent is recorded under this fence: send the create now, once. */
-  | { kind: 'begun'; fence: number }
+  /** The intent is recorded under this fence: send the create now, once. Others wait for the answer of a probe. */
+  | { kind: 'begun'; fence: number; isProbe: boolean }
   /** An earlier attempt did not come back; it may have been accepted. */
   | { kind: 'ambiguous'; fence: number; sentAtMs: number }
   /** A cancel was asked for while the job was on its way back to the queue. */
   | { kind: 'cancel' }
   /** The key has as many tasks in the lane as it may; nothing was changed. */
   | { kind: 'full' }
+  /** Creates of the key were lost, and it rests or is being tried; nothing was changed. */
+  | { kind: 'resting'; restMs: number }
   /** The intent may be lost with this Redis: send nothing. With a fence it was written, and is to be released. */
   | { kind: 'unkept'; fence?: number }
   /** Nothing to submit: the job is further on, or is gone, or its turn is over. */
   | { kind: 'nothing' }
+
+/** How long a probe is waited for, unless told otherwise. */
+const PROBE_MS = 31_000
 
 export type SubmissionsDeps = {
   redis: Redis
@@ -53,8 +58,11 @@ export class Submissions {
     this.#deps = { now: Date.now, onRoom: () => {}, durability: LOCAL, ...deps }
   }
 
-  /** `limit`: how many jobs may hold the key in the lane at once; without it any number. */
-  async begin(job: JobRecord, providerKeyId: string, limit?: number): Promise<BeginOutcome> {
+  /**
+   * `limit`: how many jobs may hold the key in the lane at once; without it any number. `probeMs`: for how long others
+   * wait for a probe that nothing is heard of.
+   */
+  async begin(job: JobRecord, providerKeyId: string, limit?: number, probeMs = PROBE_MS): Promise<BeginOutcome> {
     const { redis, keys, now, reconcileAfter, onRoom, durability } = this.#deps
     if (!(await durability.isLikely())) return { kind: 'unkept' }
     const { value } = await beginSubmit(
@@ -69,15 +77,19 @@ export class Submissions {
         job.fence,
         limit ?? '',
         this.#nextName(),
+        probeMs,
       ],
     )
-    const [kind, fence, more] = value as [string, string?, (string | number)?] // begin-submit.lua returns nothing else
+    const [kind, fence, more, isProbe] = value as [string, string?, (string | number)?, number?] // begin-submit.lua returns nothing else
     switch (kind) {
       case 'begun':
         if (more === 1) onRoom(submitQueue(job))
-        return { kind: (await durability.isKept()) ? kind : 'unkept', fence: Number(fence) }
+        if (!(await durability.isKept())) return { kind: 'unkept', fence: Number(fence) }
+        return { kind, fence: Number(fence), isProbe: isProbe === 1 }
       case 'ambiguous':
         return { kind, fence: Number(fence), sentAtMs: Number(more ?? 0) }
+      case 'resting':
+        return { kind, restMs: Number(fence) }
       case 'cancel':
       case 'full':
         return { kind }

@@ -82,9 +82,9 @@ test('of what does not fit, the metadata that callers know their jobs by goes la
   expect(dataOf(ended(parts))).toMatchObject({ metadata, model: null, task_id: null })
 })
 
-test('the job’s own URL waits with those to its host, and is told the events it wants', () => {
+test('the job’s own URL waits with those of its team to its host, and is told the events it wants', () => {
   const urlOf = (webhookEvents?: string[]) => webhookNews(ended({ ...(webhookEvents && { webhookEvents }) }), '', 3)[3]
-  expect(webhookNews(ended({}), '', 3)[4]).toBe('host:hooks.team.example:8443')
+  expect(webhookNews(ended({}), '', 3)[4]).toBe('host:default:hooks.team.example:8443')
   for (const wanted of [undefined, [], ['*'], ['video.completed', 'video.failed']]) expect(urlOf(wanted)).not.toBe('')
   expect(urlOf(['video.completed'])).toBe('')
 })

@@ -22,13 +22,14 @@ export function webhookNews(job: JobRecord, publicUrl: string, nowMs: number): s
   // Above that of the last look, which another process may be telling of.
   const event = { id: `evt_${job.id.slice(ULID_START)}`, type, sequence: polls + 2 }
   const body = renderBody(job, event, publicUrl, nowMs)
-  const destination = url && hostDestination(url)
-  return [job.id.slice(ULID_START), type, body, url, destination, `${KEEP_DELIVERIES_MS}`, `${KEEP_IN_LIST_MS}`]
+  const destination = url && hostDestination(job.team, url)
+  const keep = [`${KEEP_DELIVERIES_MS}`, `${KEEP_IN_LIST_MS}`]
+  return [job.id.slice(ULID_START), type, body, url, destination, ...keep, job.hold?.apiKeyId ?? '']
 }
 
-/** Where webhooks of jobs to this URL wait: with those of all jobs to its host. */
-export function hostDestination(url: string): string {
-  return `host:${URL.parse(url)?.host ?? ''}`
+/** Where webhooks of jobs to this URL wait: with those of the team's other jobs to its host. */
+export function hostDestination(team: string, url: string): string {
+  return `host:${team}:${URL.parse(url)?.host ?? ''}`
 }
 
 function eventType(job: JobRecord): WebhookEvent['type'] {

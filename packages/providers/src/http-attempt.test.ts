@@ -111,7 +111,7 @@ describe('a request that certainly never left', () => {
   })
 })
 
-describe('a request that may have arrived', () => {
+describe('37, 38 a request that may have arrived', () => {
   it.each([
     ['the connection is reset', (socket: Socket) => socket.resetAndDestroy()],
     ['the connection is closed without an answer', (socket: Socket) => socket.end()],

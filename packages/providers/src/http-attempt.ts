@@ -6,9 +6,10 @@ import type { Dispatcher } from 'undici'
 /** What a request was about. */
 export type UpstreamOp = 'submit' | 'poll' | 'cancel' | 'upload' | 'limits'
 
-/** One request that has ended. `code` is the status, or says that nothing left or that no answer came. */
-type UpstreamRequest = { op: UpstreamOp; code: number | 'unsent' | 'unanswered'; durationMs: number }
-export type OnRequest = (request: UpstreamRequest) => void
+/** How a request ended. `code` is the status, or says that nothing left or that no answer came. */
+type RequestEnd = { code: number | 'unsent' | 'unanswered'; durationMs: number }
+/** Told of a request as it begins, in the context of whoever makes it; what it answers with is told of the end. */
+export type OnRequest = (request: { op: UpstreamOp; method: string; host: string }) => (end: RequestEnd) => void
 
 export type HttpAttempt = {
   dispatcher: Dispatcher
@@ -40,6 +41,7 @@ export type HttpResult =
 export function attemptHttp(options: HttpAttempt): Promise<HttpResult> {
   const { dispatcher, method, url, headers, body, signal, timeoutMs, maxResponseBytes, secret, op, onRequest } = options
   const startedMs = performance.now()
+  const onEnd = onRequest?.({ op, method, host: url.hostname })
   const { promise, resolve } = Promise.withResolvers<HttpResult>()
   const chunks: Buffer[] = []
   let received = 0
@@ -54,7 +56,7 @@ export function attemptHttp(options: HttpAttempt): Promise<HttpResult> {
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
     const code = result.kind === 'answered' ? result.status : result.sent ? 'unanswered' : 'unsent'
-    onRequest?.({ op, code, durationMs: performance.now() - startedMs })
+    onEnd?.({ code, durationMs: performance.now() - startedMs })
     resolve(result)
   }
   const stop = (detail: string) => {

@@ -32,7 +32,7 @@ storageSuite('a bucket', async () => {
   }
 })
 
-describe('a bucket', () => {
+describe('43 a bucket (I4)', () => {
   let store: Store
   let storage: Storage
   beforeEach(async () => {

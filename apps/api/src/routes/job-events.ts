@@ -32,7 +32,7 @@ export function jobEventRoutes(deps: AppDeps): Route[] {
         if (closing.aborted || events.isFull) {
           throw new ProblemError('unavailable', 'No more requests can follow jobs here; try again in a second')
         }
-        return { status: 200, headers: HEADERS, body: (outgoing) => events.open(outgoing, job, lastEventId) }
+        return { status: 200, headers: HEADERS, body: (socket) => events.open(socket, job, lastEventId) }
       },
     },
   ]

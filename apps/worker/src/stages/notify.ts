@@ -9,13 +9,19 @@ export type WebhookCall = {
   body: string
   attempt: number
   timestampSeconds: number
+  /** Beside what is signed: in which step of which trace it is sent. */
+  traceparent?: string
 }
 
-/** How a receiver took it. `blocked` is an address that may not be called: no retry can help. */
+/**
+ * How a receiver took it. `blocked` is an address that may not be called: no retry can help. `unsent`: it was our own
+ * fault, which says nothing about the receiver.
+ */
 export type WebhookAnswer = (
   | { kind: 'answered'; status: number; retryAfterMs?: number | undefined; text: string }
   | { kind: 'failed'; error: string }
   | { kind: 'blocked'; error: string }
+  | { kind: 'unsent'; error: string }
 ) & {
   /** The header it was sent with. */
   signature?: string
@@ -32,7 +38,7 @@ export function planNext(
   attempt: number,
   random: number,
   maxAttempts = Number.POSITIVE_INFINITY,
-): Required<Pick<Sent, 'what' | 'next'>> {
+): Pick<Sent, 'what' | 'next'> {
   if (answer.kind === 'blocked') return { what: 'refused', next: { status: 'blocked' } }
   if (answer.kind === 'answered') {
     if (answer.status >= 200 && answer.status < 300) return { what: 'taken', next: { status: 'delivered' } }
@@ -42,7 +48,7 @@ export function planNext(
   const retryAfterMs = answer.kind === 'answered' && BUSY.has(answer.status) ? answer.retryAfterMs : undefined
   const retryInMs = attempt < maxAttempts ? webhookRetryMs(attempt, retryAfterMs, random) : undefined
   return {
-    what: isRefused ? 'refused' : 'failed',
+    ...(answer.kind !== 'unsent' && { what: isRefused ? 'refused' : 'failed' }),
     next: retryInMs === undefined ? { status: 'exhausted' } : { status: 'pending', retryInMs },
   }
 }

@@ -2,6 +2,7 @@ import { type JobErrorCode, jobError } from '@genqueue/contract'
 import { type JobRecord, queueDeadlineMs, type RecordIn, type Waiting } from '@genqueue/jobs'
 import type { SubmitOutcome, VendorBody, WaitOutcome } from '@genqueue/providers'
 import type { Pick, ProviderKey } from '../key-ring.ts'
+import { noteProbe } from './note-probe.ts'
 import { done, type StageOutcome, snooze } from './outcome.ts'
 import { repeatLater, repeatSubmit } from './repeat-submit.ts'
 import { adopt, finish, restKey } from './settle-create.ts'
@@ -14,6 +15,8 @@ type PickedKey = Extract<Pick, { kind: 'key' }>
 
 /** The adapter's own timeout comes first. */
 const WAIT_MARGIN_MS = 5_000
+/** For the answer to be stored as well. */
+const PROBE_MARGIN_MS = 1_000
 /** Inputs that the vendor has forgotten are handed over anew, and the create is sent again, in this many creates. */
 const MAX_CREATES_WITH_NEW_INPUTS = 3
 
@@ -56,12 +59,14 @@ async function send(
   deps: SubmitDeps,
 ): Promise<StageOutcome> {
   const { jobs, submissions } = deps
-  const begun = await submissions.begin(job, key.id, limit)
+  const begun = await submissions.begin(job, key.id, limit, deps.submitTimeoutMs + PROBE_MARGIN_MS)
   switch (begun.kind) {
     case 'nothing':
       return done('nothing to submit')
     case 'full':
       return waitInLine(job, undefined, deps)
+    case 'resting':
+      return waitInLine(job, { reason: 'provider_unavailable', untilMs: deps.now() + begun.restMs }, deps)
     case 'cancel':
       await jobs.end(job, { status: 'canceled' })
       return done('canceled before submission')
@@ -74,7 +79,10 @@ async function send(
       return snooze(1, 'ambiguous')
     case 'begun': {
       const outcome = await create(job, key, body, deps)
-      return untilStored(() => settle(job, begun.fence, key, outcome, deps), deps)
+      const stored = untilStored(() => settle(job, begun.fence, key, outcome, deps), deps)
+      // Beside it, and of less worth: whoever comes next finds out by himself.
+      await noteProbe(job, { key, isProbe: begun.isProbe }, outcome, deps).catch(() => undefined)
+      return stored
     }
   }
 }

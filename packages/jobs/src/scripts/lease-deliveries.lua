@@ -33,12 +33,11 @@ local function is_superseded(id)
   return not is_open or tonumber(string.match(job[2] or '0', '^%d+')) > sequence
 end
 
--- The log says why; nothing was sent, so it counts as no attempt.
-local function supersede(at, id)
-  local row = delivery_key(prefix, id)
-  redis.call('HSET', row, 'attempt:' .. redis.call('HGET', row, 'attempts') + 1,
-    cjson.encode({ atMs = now, durationMs = 0, error = 'superseded' }))
-  end_delivery(prefix, at, id, 'exhausted', now, keep)
+-- Of the jobs' own URLs of one team: whether this one answered 410 since the delivery was made, unless it was asked for
+-- again.
+local function is_to_gone_url(team, id)
+  local row = redis.call('HMGET', delivery_key(prefix, id), 'url', 'apiKeyId', 'round')
+  return row[1] and row[3] == '1' and is_url_gone(prefix, team, row[2], row[1], now)
 end
 
 local function visit(at, most, suspect)
@@ -50,6 +49,8 @@ local function visit(at, most, suspect)
   local taken = 0
   if tonumber(state[2] or 0) <= now then
     if state[3] then give_up(at) end
+    local team = string.match(at.name, '^host:([^:]+):')
+    local any_gone = team and redis.call('EXISTS', gone_urls(prefix, team)) == 1
     local room = math.min(most, tonumber(state[1] or 1) - redis.call('ZCARD', at.sending))
     local dropped = 0
     while room > 0 and dropped < MAX_DROPPED do
@@ -59,7 +60,10 @@ local function visit(at, most, suspect)
         redis.call('ZREM', at.waiting, id)
         local fields = redis.call('HMGET', delivery_key(prefix, id), unpack(ARGV, 8))
         if is_superseded(id) then
-          supersede(at, id)
+          end_unsent(prefix, at, id, 'exhausted', 'superseded', now, keep)
+          dropped = dropped + 1
+        elseif any_gone and is_to_gone_url(team, id) then
+          end_unsent(prefix, at, id, 'gone', 'url_gone', now, keep)
           dropped = dropped + 1
         elseif fields[1] then
           taken = taken + 1

@@ -29,7 +29,7 @@ local function place_destination(at, now, has_had_turn)
     redis.call('ZREM', at.suspects, at.name)
     return
   end
-  local state = redis.call('HMGET', at.state, 'window', 'openUntil', 'inRow', 'lastSuccessMs')
+  local state = redis.call('HMGET', at.state, 'window', 'openUntil', 'inRow', 'lastSuccessMs', 'slow')
   local next = math.huge
   if waiting and redis.call('ZCARD', at.sending) < tonumber(state[1] or 1) then
     local place = not has_had_turn and
@@ -37,7 +37,7 @@ local function place_destination(at, now, has_had_turn)
     next = math.max(waiting, state[2] or 0, math.min(now, place))
   end
   if sending then next = math.min(next, sending) end
-  local is_proven = state[4] and not state[3]
+  local is_proven = state[4] and not state[3] and not state[5]
   redis.call('ZREM', is_proven and at.suspects or at.proven, at.name)
   redis.call('ZADD', is_proven and at.proven or at.suspects, next, at.name)
 end
@@ -67,4 +67,22 @@ local function end_delivery(prefix, at, id, status, now, keep)
     redis.call('ZADD', at.held, now, id)
     redis.call('PEXPIRE', at.held, keep)
   end
+end
+
+-- Ends a delivery that was not sent and does not count as an attempt; its log says why.
+local function end_unsent(prefix, at, id, status, reason, now, keep)
+  local row = delivery_key(prefix, id)
+  redis.call('HSET', row, 'attempt:' .. redis.call('HGET', row, 'attempts') + 1,
+    cjson.encode({ atMs = now, durationMs = 0, error = reason }))
+  end_delivery(prefix, at, id, status, now, keep)
+end
+
+-- URLs of a team's jobs that answered 410, by API key and hash, with when: jobs of that key are told there no more.
+local KEEP_GONE_MS, MAX_GONE = 30 * 86400000, 1000
+local function gone_urls(prefix, team) return prefix .. ':gone-urls:' .. team end
+local function gone_member(api_key, url) return (api_key or '') .. ' ' .. redis.sha1hex(url) end
+
+local function is_url_gone(prefix, team, api_key, url, now)
+  local since = redis.call('ZSCORE', gone_urls(prefix, team), gone_member(api_key, url))
+  return since and now - since < KEEP_GONE_MS
 end

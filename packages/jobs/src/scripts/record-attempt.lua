@@ -4,7 +4,7 @@
 --      5 failures in a row that open the circuit  6 for how long at first in ms  7 for how long at most
 --      8 ms after which an endpoint that takes nothing is disabled
 --      then per delivery: id  destination  team  lease  status  ms until the next attempt  the attempt as JSON or ''
---      what it was: 'taken', 'refused', 'failed' or '' when nothing was sent
+--      what it was: 'taken', 'slow' (taken, too), 'refused', 'failed', 'crowded' (its host has enough) or ''
 -- Returns per delivery: 0 lease lost, 1 written, or why its endpoint has been disabled by it.
 -- include outbox
 local KEEP_ATTEMPTS = 20
@@ -14,10 +14,19 @@ local KEEP_STATE_MS = 7 * 86400000
 local prefix, offset, keep = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local now = outbox_time(offset)
 
-local function on_taken(at)
-  local window = math.min(tonumber(ARGV[4]), 2 * tonumber(redis.call('HGET', at.state, 'window') or 1))
+-- One that takes its time gets fewer at once, and no share of what is kept for those that answer.
+local function on_taken(at, is_slow)
+  local window = tonumber(redis.call('HGET', at.state, 'window') or 1)
+  window = is_slow and math.max(1, math.floor(window / 2)) or math.min(tonumber(ARGV[4]), 2 * window)
   redis.call('HSET', at.state, 'window', window, 'lastSuccessMs', now)
-  redis.call('HDEL', at.state, 'inRow', 'openings', 'openUntil', 'failures', 'firstFailureMs', 'failingSinceMs')
+  redis.call('HDEL', at.state, 'inRow', 'openings', 'openUntil', 'failures', 'firstFailureMs', 'failingSinceMs', 'slow')
+  if is_slow then redis.call('HSET', at.state, 'slow', 1) end
+end
+
+-- Others fill its host: it waits a moment and begins with one again, without having failed.
+local function on_crowded(at, wait)
+  local open = math.max(now + wait, tonumber(redis.call('HGET', at.state, 'openUntil') or 0))
+  redis.call('HSET', at.state, 'window', 1, 'openUntil', string.format('%.0f', open))
 end
 
 -- Failures of what was sent before the circuit opened do not keep it open for longer.
@@ -59,6 +68,23 @@ local function disable(at, team, endpoint, reason)
   return reason
 end
 
+-- A job's own URL that answered 410 is called no more for jobs of the same API key, until it takes one after all.
+local function note_own_url(team, row, what, status)
+  local key = gone_urls(prefix, team)
+  local is_gone = what == 'refused' and status == 'gone'
+  if not is_gone and (what ~= 'taken' and what ~= 'slow' or redis.call('EXISTS', key) == 0) then return end
+  local is = redis.call('HMGET', row, 'apiKeyId', 'url')
+  if not is[2] then return end
+  local member = gone_member(is[1], is[2])
+  if not is_gone then
+    redis.call('ZREM', key, member)
+    return
+  end
+  redis.call('ZADD', key, now, member)
+  redis.call('ZREMRANGEBYRANK', key, 0, -MAX_GONE - 1)
+  redis.call('PEXPIRE', key, KEEP_GONE_MS)
+end
+
 local replies = {}
 local seen, destinations = {}, {}
 for n = 9, #ARGV, 8 do
@@ -85,13 +111,16 @@ for n = 9, #ARGV, 8 do
       end
     end
     local endpoint = string.match(destination, '^ep:(.+)$')
-    if what == 'taken' then
-      on_taken(at)
+    if what == 'taken' or what == 'slow' then
+      on_taken(at, what == 'slow')
+    elseif what == 'crowded' then
+      on_crowded(at, retry)
     elseif what == 'failed' or (what == 'refused' and endpoint) then
       on_failed(at)
     elseif what == 'refused' then
       redis.call('HDEL', at.state, 'inRow', 'openings', 'openUntil')
     end
+    if not endpoint then note_own_url(team, row, what, status) end
     if endpoint and (what == 'failed' or what == 'refused') then
       if status == 'gone' then
         reply = disable(at, team, endpoint, 'gone')

@@ -1,7 +1,8 @@
 -- Lets a provider key rest, for one model or wholly. A longer rest that runs already is kept. A rest that may grow is
 -- twice as long as the one before it, and as long as one runs it is the same one, however many refusals come at once.
 -- KEYS 1 rests of the key
--- ARGV 1 model or *  2 for how long in ms  3 reason  4 longest in ms, 0 when it does not grow
+-- ARGV 1 model, * for all, or ! for lost creates  2 for how long in ms  3 reason  4 longest in ms, 0 when it does not
+--      grow  5 '1' when a probe has failed, whose time is part of the rest
 -- A field is `<until> <since> <times> <reason>`; what is over is remembered for an hour, as the step before the next.
 local MEMORY_MS = 3600000
 local MANY = 100
@@ -15,6 +16,7 @@ local old = redis.call('HGET', KEYS[1], ARGV[1])
 if old then
   local ends, began, count, why = string.match(old, '^(%d+) (%d+) (%d+) (.*)$')
   ends, began, count = tonumber(ends), tonumber(began), tonumber(count)
+  if ARGV[5] == '1' then ends, since = 0, began end
   if ends > now and longest > 0 and why == reason then return {0, whole(ends - now)} end
   if longest > 0 and why == reason then
     times = count + 1

@@ -5,12 +5,15 @@ const SUBJECT_ALT_NAME = '551d11'
 const ECDSA_WITH_SHA256 = '2a8648ce3d040302'
 
 /** For tests: a key and a certificate for one DNS name, made on the spot so that no key lies in the repository. */
-export function selfSignedCertificate(name: string): { key: string; cert: string } {
+export function selfSignedCertificate(
+  name: string,
+  { isExpired = false }: { isExpired?: boolean } = {},
+): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const algorithm = der(0x30, oid(ECDSA_WITH_SHA256))
   const subject = der(0x30, der(0x31, der(0x30, oid(CN), der(0x0c, Buffer.from(name)))))
   const year = new Date().getUTCFullYear()
-  const validity = der(0x30, utcTime(year - 1), utcTime(year + 1))
+  const validity = der(0x30, utcTime(year - 2), utcTime(isExpired ? year - 1 : year + 1))
   const names = der(0x30, der(0x82, Buffer.from(name)))
   const extensions = der(0xa3, der(0x30, der(0x30, oid(SUBJECT_ALT_NAME), der(0x04, names))))
   const version = der(0xa0, der(0x02, Buffer.from([2])))

@@ -1,0 +1,5 @@
+export { jobAttributes, messageAttributes } from './job-attributes.ts'
+export { openTracing } from './open-tracing.ts'
+export { traceEnded } from './trace-ended.ts'
+export type { Step, Tracing } from './tracing.ts'
+export { OtlpEndpoint, OtlpHeaders, TracesSampler, tracingSettings } from './tracing-settings.ts'
