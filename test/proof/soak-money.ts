@@ -3,7 +3,7 @@ import type { Simulator } from '@genqueue/simulator'
 import { z } from 'zod'
 import type { ClientLine } from './client.ts'
 
-export type Charged = { text: string; broken: string | undefined }
+type Charged = { text: string; broken: string | undefined }
 
 /** Holds what the service tells that its jobs have cost against the vendors' own books. */
 export function chargedRight(

@@ -5,13 +5,13 @@ import type { Storage } from '@genqueue/storage'
 import type { Tracing } from '@genqueue/tracing'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
-import type { Authenticate } from './authenticate.ts'
+import type { Authenticate } from './access/authenticate.ts'
+import type { ProviderKeys } from './access/provider-keys.ts'
 import type { ApiConfig } from './config.ts'
+import type { JobEvents } from './events/job-events.ts'
+import type { EndWaits } from './events/wait-for-end.ts'
 import type { StoredFiles } from './files/stored-files.ts'
-import type { JobEvents } from './job-events.ts'
-import type { ProviderKeys } from './provider-keys.ts'
 import type { Readiness } from './readiness.ts'
-import type { EndWaits } from './wait-for-end.ts'
 
 /** Everything the routes work with; `server.ts` opens it, tests may too. */
 export type AppDeps = {

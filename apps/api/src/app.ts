@@ -1,7 +1,8 @@
 import { ProblemError } from '@genqueue/contract'
 import { Hono } from 'hono'
+import { preflightHeaders } from './access/cors.ts'
+import { securityHeaders } from './access/security-headers.ts'
 import type { AppDeps } from './app-deps.ts'
-import { preflightHeaders } from './cors.ts'
 import { endpoint, requestIdOf } from './endpoint.ts'
 import { type ErrorShape, problemOf, problemReply } from './problem-reply.ts'
 import { toResponse } from './reply.ts'
@@ -24,7 +25,6 @@ import { usageRoutes } from './routes/usage.ts'
 import { videoRoutes } from './routes/videos.ts'
 import { webhookEndpointRoutes } from './routes/webhook-endpoints.ts'
 import { webhookEventRoutes } from './routes/webhook-events.ts'
-import { securityHeaders } from './security-headers.ts'
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 

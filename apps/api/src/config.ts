@@ -9,10 +9,10 @@ import { Secret, WebhookSigningKeys } from '@genqueue/contract'
 import { type EgressPolicy, parseCidrs } from '@genqueue/egress'
 import { OtlpEndpoint, OtlpHeaders, TracesSampler, tracingSettings } from '@genqueue/tracing'
 import { z } from 'zod'
-import { CorsOrigins } from './cors.ts'
+import { CorsOrigins } from './access/cors.ts'
+import { type TeamKey, TeamKeys } from './access/team-keys.ts'
 import { DEFAULT_INTAKE_LIMITS, type IntakeLimits } from './intake/intake-limits.ts'
 import { Prices } from './prices.ts'
-import { type TeamKey, TeamKeys } from './team-keys.ts'
 
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 const MB = 1024 * 1024

@@ -2,7 +2,7 @@ import type { Scope } from '@genqueue/contract'
 import type { HttpBindings } from '@hono/node-server'
 import type { Context } from 'hono'
 import type { z } from 'zod'
-import type { Identity } from './authenticate.ts'
+import type { Identity } from './access/authenticate.ts'
 import type { ErrorShape } from './problem-reply.ts'
 import type { Reply } from './reply.ts'
 

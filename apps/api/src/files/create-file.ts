@@ -1,10 +1,10 @@
 import { ProblemError } from '@genqueue/contract'
 import { z } from 'zod'
+import { Place } from '../accept/media-reference.ts'
 import type { AppDeps } from '../app-deps.ts'
 import { coerceForm } from '../intake/coerce-form.ts'
 import { readBody } from '../intake/read-body.ts'
 import { parseRequest } from '../invalid-request.ts'
-import { Place } from '../media-reference.ts'
 import type { ApiContext, Caller } from '../route.ts'
 import { newFileId, type StoredFile } from './stored-files.ts'
 

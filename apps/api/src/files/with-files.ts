@@ -1,6 +1,6 @@
 import { FileId, ProblemError } from '@genqueue/contract'
 import type { StoredInput } from '@genqueue/jobs'
-import { isProse } from '../caller-urls.ts'
+import { isProse } from '../accept/caller-urls.ts'
 import { paramOf } from '../invalid-request.ts'
 import type { StoredFiles } from './stored-files.ts'
 

@@ -1,12 +1,12 @@
 import { CreateJobRequest, ProblemError, type ProviderName } from '@genqueue/contract'
 import { kindOf, operationsOf, type VendorBody } from '@genqueue/providers'
-import type { JobDraft } from '../accept-job.ts'
+import type { JobDraft } from '../accept/accept-job.ts'
+import { checkMediaUrls, checkWebhookUrl } from '../accept/caller-urls.ts'
+import { idempotencyKeyOf, idempotencyOf } from '../accept/idempotency.ts'
+import { jobRequest, resultsOf } from '../accept/job-request.ts'
+import { refuseOurOwn } from '../accept/our-own-fields.ts'
 import type { AppDeps } from '../app-deps.ts'
-import { checkMediaUrls, checkWebhookUrl } from '../caller-urls.ts'
-import { idempotencyKeyOf, idempotencyOf } from '../idempotency.ts'
 import { parseRequest } from '../invalid-request.ts'
-import { jobRequest, resultsOf } from '../job-request.ts'
-import { refuseOurOwn } from '../our-own-fields.ts'
 
 const ROUTE = 'POST /v1/jobs'
 

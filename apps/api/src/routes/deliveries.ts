@@ -2,12 +2,12 @@ import { DeliveryDetail, DeliveryList, DeliveryState, ProblemError, WebhookEndpo
 import type { Delivery } from '@genqueue/jobs'
 import { z } from 'zod'
 import type { AppDeps } from '../app-deps.ts'
-import { deliveryCurl } from '../delivery-curl.ts'
-import { deliveryDetail, deliveryResource } from '../delivery-view.ts'
 import { findJob } from '../find-job.ts'
 import { parseRequest } from '../invalid-request.ts'
 import { json, type Reply } from '../reply.ts'
 import type { ApiContext, Caller, Route } from '../route.ts'
+import { deliveryCurl } from '../webhooks/delivery-curl.ts'
+import { deliveryDetail, deliveryResource } from '../webhooks/delivery-view.ts'
 
 const DeliveryId = z
   .string()

@@ -2,11 +2,11 @@ import { DeletedFile, FileId, FileList, FileObject, ProblemError } from '@genque
 import { z } from 'zod'
 import type { AppDeps } from '../app-deps.ts'
 import { createFile, NewFile } from '../files/create-file.ts'
+import { CONTENT_ANSWERS, serveObject } from '../files/serve-output.ts'
 import type { StoredFile } from '../files/stored-files.ts'
 import { parseRequest } from '../invalid-request.ts'
 import { json } from '../reply.ts'
 import type { ApiContext, Caller, Route } from '../route.ts'
-import { CONTENT_ANSWERS, serveObject } from '../serve-output.ts'
 
 const FileListQuery = z.object({
   after: FileId.optional().meta({ description: 'The last_id of the page before' }),

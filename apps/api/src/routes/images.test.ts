@@ -152,7 +152,7 @@ test('two hundred calls wait at once without asking Redis again and again', asyn
     const next = await house.fetch(`/v1/jobs?limit=100&metadata[batch]=many&after=${first.last_id}`)
     return [...first.data, ...JobList.parse(await next.json()).data].map(({ id }) => id)
   }
-  await expect.poll(async () => (await waiting()).length).toBe(200)
+  await expect.poll(async () => (await waiting()).length, { timeout: 10_000 }).toBe(200)
   const ids = await waiting()
   const reads = async () => {
     const [, count] = /cmdstat_hgetall:calls=(\d+)/.exec(await house.redis.info('commandstats')) ?? []

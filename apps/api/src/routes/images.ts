@@ -1,12 +1,12 @@
 import { CreateImageRequest, ImagesResponse, isTerminal, JobResource, ProblemError } from '@genqueue/contract'
 import { type JobRecord, jobResource } from '@genqueue/jobs'
-import { acceptJob, REPLAYED } from '../accept-job.ts'
+import { acceptJob, REPLAYED } from '../accept/accept-job.ts'
 import type { AppDeps } from '../app-deps.ts'
-import { imagesByUrl, imagesInline } from '../image-answer.ts'
-import { imageFailure, imageTimeout, jobHeaders } from '../image-failure.ts'
+import { prefersAsync } from '../events/wait-for-end.ts'
+import { imagesByUrl, imagesInline } from '../images/image-answer.ts'
+import { imageFailure, imageTimeout, jobHeaders } from '../images/image-failure.ts'
 import { json, type Reply } from '../reply.ts'
 import type { ApiContext, Caller, Route } from '../route.ts'
-import { prefersAsync } from '../wait-for-end.ts'
 import { draftImage, type ImageDraft } from './create-image.ts'
 
 const HEADERS = {

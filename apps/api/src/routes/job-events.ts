@@ -1,7 +1,7 @@
 import { isTerminal, ProblemError } from '@genqueue/contract'
 import type { AppDeps } from '../app-deps.ts'
+import { eventId } from '../events/job-events.ts'
 import { findJob } from '../find-job.ts'
-import { eventId } from '../job-events.ts'
 import type { Route } from '../route.ts'
 
 // Nginx would hold events back until it has a page full of them.

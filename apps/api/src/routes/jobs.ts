@@ -9,15 +9,15 @@ import {
 } from '@genqueue/contract'
 import { type JobRecord, jobResource, outputsOf } from '@genqueue/jobs'
 import { z } from 'zod'
-import { acceptJob, REPLAYED } from '../accept-job.ts'
+import { acceptJob, REPLAYED } from '../accept/accept-job.ts'
 import type { AppDeps } from '../app-deps.ts'
+import { preferredWait } from '../events/wait-for-end.ts'
+import { CONTENT_ANSWERS, serveOutput } from '../files/serve-output.ts'
 import { findJob } from '../find-job.ts'
 import { ListQuery, listPage } from '../list-query.ts'
 import { removeJob } from '../remove-job.ts'
 import { json, type Reply } from '../reply.ts'
 import type { ApiContext, Route } from '../route.ts'
-import { CONTENT_ANSWERS, serveOutput } from '../serve-output.ts'
-import { preferredWait } from '../wait-for-end.ts'
 import { draftJob } from './create-job.ts'
 
 const JobListQuery = ListQuery.extend({

@@ -13,7 +13,7 @@ import {
   TeamId,
 } from '@genqueue/contract'
 import { z } from 'zod'
-import { noteChange } from '../admin-change.ts'
+import { noteChange } from '../access/admin-change.ts'
 import type { AppDeps } from '../app-deps.ts'
 import { parseRequest } from '../invalid-request.ts'
 import { held, patched, unixSeconds } from '../patched.ts'

@@ -1,13 +1,13 @@
 import { DeliveryResource, ProblemError, RedeliverReport, RedeliverRequest } from '@genqueue/contract'
-import { noteChange } from '../admin-change.ts'
+import { noteChange } from '../access/admin-change.ts'
+import { countAction } from '../access/request-rate.ts'
 import type { AppDeps } from '../app-deps.ts'
-import { deliveryResource } from '../delivery-view.ts'
 import { findJob } from '../find-job.ts'
 import { parseRequest } from '../invalid-request.ts'
 import { readJsonBody } from '../read-json-body.ts'
 import { json } from '../reply.ts'
-import { countAction } from '../request-rate.ts'
 import type { Caller, Route } from '../route.ts'
+import { deliveryResource } from '../webhooks/delivery-view.ts'
 import { findDelivery } from './deliveries.ts'
 
 /** Of one delivery or of one job's. */

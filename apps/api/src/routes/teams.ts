@@ -11,7 +11,7 @@ import {
 } from '@genqueue/contract'
 import { readOpen } from '@genqueue/jobs'
 import { z } from 'zod'
-import { noteChange } from '../admin-change.ts'
+import { noteChange } from '../access/admin-change.ts'
 import type { AppDeps } from '../app-deps.ts'
 import { parseRequest } from '../invalid-request.ts'
 import { held, patched, unixSeconds } from '../patched.ts'

@@ -3,7 +3,7 @@ import { newJobId } from '@genqueue/jobs'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ADMIN_KEY, type OpenApi, OTHER_KEY, openApi } from '../api-fixture.ts'
-import { sampleEvent } from '../sample-event.ts'
+import { sampleEvent } from '../webhooks/sample-event.ts'
 
 const ENCRYPTION_KEYS = `k1:${Buffer.alloc(32, 1).toString('base64')}`
 const SETTINGS = { name: 'ours', url: 'https://hooks.example.com/a', event_types: ['video.completed' as const] }

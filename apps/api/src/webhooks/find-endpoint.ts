@@ -1,7 +1,7 @@
 import type { EndpointRecord } from '@genqueue/accounts'
 import { ProblemError, WebhookEndpointId } from '@genqueue/contract'
-import type { AppDeps } from './app-deps.ts'
-import type { ApiContext, Caller } from './route.ts'
+import type { AppDeps } from '../app-deps.ts'
+import type { ApiContext, Caller } from '../route.ts'
 
 /** The endpoint of the path. Another team's and one that never was are the same: not found. */
 export async function findEndpoint(c: ApiContext, { team }: Caller, { endpoints }: AppDeps): Promise<EndpointRecord> {

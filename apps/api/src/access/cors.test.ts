@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type OpenApi, openApi } from './api-fixture.ts'
+import { type OpenApi, openApi } from '../api-fixture.ts'
 
 const OURS = 'https://app.example'
 let house: OpenApi

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ADMIN_KEY, JOB, type OpenApi, OTHER_KEY, openApi, VIDEO } from './api-fixture.ts'
+import { ADMIN_KEY, JOB, type OpenApi, OTHER_KEY, openApi, VIDEO } from '../api-fixture.ts'
 import { idempotencyHash } from './idempotency.ts'
 
 let house: OpenApi
@@ -11,7 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => house.close())
 
-const png = await readFile(new URL('../../../packages/simulator/media/output.png', import.meta.url))
+const png = await readFile(new URL('../../../../packages/simulator/media/output.png', import.meta.url))
 let count = 0
 function freshKey(): string {
   count += 1

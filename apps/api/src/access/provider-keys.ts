@@ -16,8 +16,8 @@ import {
 import { ProblemError, type ProviderName, type RewrapReport } from '@genqueue/contract'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
-import type { ApiConfig } from './config.ts'
-import { isRedisAway } from './redis.ts'
+import type { ApiConfig } from '../config.ts'
+import { isRedisAway } from '../redis.ts'
 
 const UPKEEP_EVERY_MS = 60_000
 const UPKEEP_AGAIN_MS = 2_000

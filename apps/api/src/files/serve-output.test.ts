@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { JOB, type OpenApi, openApi, VIDEO } from './api-fixture.ts'
-import { startBucket } from './bucket-fixture.ts'
+import { JOB, type OpenApi, openApi, VIDEO } from '../api-fixture.ts'
+import { startBucket } from '../bucket-fixture.ts'
 
-const media = (name: string) => readFile(new URL(`../../../packages/simulator/media/${name}`, import.meta.url))
+const media = (name: string) => readFile(new URL(`../../../../packages/simulator/media/${name}`, import.meta.url))
 const mp4 = await media('output.mp4')
 const png = await media('output.png')
 const etag = `"${createHash('sha256').update(mp4).digest('hex')}"`

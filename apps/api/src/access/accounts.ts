@@ -11,8 +11,8 @@ import {
 import { type Keys, MAX_ENDPOINTS_PER_TEAM } from '@genqueue/jobs'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import type { ApiConfig } from '../config.ts'
 import { createAuthenticate } from './authenticate.ts'
-import type { ApiConfig } from './config.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 
 export type AccountsDeps = {

@@ -2,9 +2,9 @@ import { ReadableStream } from 'node:stream/web'
 import { type ImagesResponse, type Output, ProblemError } from '@genqueue/contract'
 import { type JobRecord, jobResource, outputResource, outputsOf } from '@genqueue/jobs'
 import type { ReadObject, Storage } from '@genqueue/storage'
-import type { AppDeps } from './app-deps.ts'
+import type { AppDeps } from '../app-deps.ts'
+import { json, type Reply } from '../reply.ts'
 import { jobHeaders } from './image-failure.ts'
-import { json, type Reply } from './reply.ts'
 
 type Deps = Pick<AppDeps, 'storage' | 'config' | 'publicUrl'>
 type Bucket = Pick<Storage, 'get'>

@@ -2,9 +2,9 @@ import { Readable } from 'node:stream'
 import { isTerminal, type Output, ProblemError } from '@genqueue/contract'
 import { type JobRecord, outputsOf } from '@genqueue/jobs'
 import type { ByteRange } from '@genqueue/storage'
-import type { AppDeps } from './app-deps.ts'
-import type { Reply } from './reply.ts'
-import type { ApiContext, Route } from './route.ts'
+import type { AppDeps } from '../app-deps.ts'
+import type { Reply } from '../reply.ts'
+import type { ApiContext, Route } from '../route.ts'
 
 export const CONTENT_ANSWERS: Route['answers'] = {
   200: { description: 'The file', content: 'application/octet-stream' },

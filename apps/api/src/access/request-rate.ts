@@ -1,6 +1,6 @@
 import { type RateAnswer, type RequestRate, takeRequest } from '@genqueue/accounts'
 import { ProblemError } from '@genqueue/contract'
-import type { AppDeps } from './app-deps.ts'
+import type { AppDeps } from '../app-deps.ts'
 import type { Identity } from './authenticate.ts'
 
 const WHOSE = { team: 'your team', key: 'this API key' }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type OpenApi, OTHER_KEY, openApi } from './api-fixture.ts'
+import { type OpenApi, OTHER_KEY, openApi } from '../api-fixture.ts'
 
 let house: OpenApi
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import type { EndpointRecord } from '@genqueue/accounts'
 import { ProblemError, type WebhookEndpointTest, type WebhookEvent } from '@genqueue/contract'
 import { type Delivery, newJobId, tellOnce } from '@genqueue/jobs'
-import type { AppDeps } from './app-deps.ts'
-import type { Caller } from './route.ts'
+import type { AppDeps } from '../app-deps.ts'
+import type { Caller } from '../route.ts'
 import { sampleEvent } from './sample-event.ts'
 
 /** What a worker gives a receiver, and a moment to write down what became of it. */

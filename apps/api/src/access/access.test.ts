@@ -1,7 +1,7 @@
 import { NewApiKey, SCOPES, type Scope } from '@genqueue/contract'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-import { JOB, type OpenApi, openApi, VIDEO } from './api-fixture.ts'
+import { JOB, type OpenApi, openApi, VIDEO } from '../api-fixture.ts'
 
 const HOOK_SECRET = 'hook-secret-for-tests-0123456789'
 const PUBLIC_URL = 'https://queue.example'

@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm'
 import { JobResource } from '@genqueue/contract'
 import { outputsOf } from '@genqueue/jobs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ADMIN_KEY, type OpenApi, openApi } from './api-fixture.ts'
+import { ADMIN_KEY, type OpenApi, openApi } from '../api-fixture.ts'
 import { imagesInline } from './image-answer.ts'
 
 const MB = 1_048_576

@@ -1,6 +1,6 @@
 import { ProblemError } from '@genqueue/contract'
 import { checkUrl, EgressError, type EgressPolicy } from '@genqueue/egress'
-import { paramOf } from './invalid-request.ts'
+import { paramOf } from '../invalid-request.ts'
 
 /** Words for people and machines alike, never media: a prompt may begin with an address. */
 const PROSE = new Set([

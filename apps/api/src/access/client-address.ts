@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { ApiContext } from './route.ts'
+import type { ApiContext } from '../route.ts'
 
 /**
  * Who asks, as far as the network knows: the peer of the connection, or what the outermost of our own proxies saw.

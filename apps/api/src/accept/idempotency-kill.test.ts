@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { ADMIN_KEY, openApi, VIDEO } from './api-fixture.ts'
+import { ADMIN_KEY, openApi, VIDEO } from '../api-fixture.ts'
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
 /** A way to Redis that calls `onAccepted` when the script has accepted a job, and keeps that answer to itself. */
 async function startProxy(port: number, onAccepted: () => void) {

@@ -1,5 +1,5 @@
-import type { AppDeps } from './app-deps.ts'
-import type { Caller } from './route.ts'
+import type { AppDeps } from '../app-deps.ts'
+import type { Caller } from '../route.ts'
 
 /** Notes who changed what; never with a secret. */
 export function noteChange(

@@ -1,7 +1,7 @@
 import { type JobErrorCode, jobError, PROBLEMS } from '@genqueue/contract'
 import type { JobRecord } from '@genqueue/jobs'
-import { openaiType } from './problem-reply.ts'
-import { json, type Reply } from './reply.ts'
+import { openaiType } from '../problem-reply.ts'
+import { json, type Reply } from '../reply.ts'
 
 /** What the end of a job means to somebody who waited for an image. */
 const STATUSES: Readonly<Record<JobErrorCode, number>> = {

@@ -1,7 +1,7 @@
 import { ProblemError } from '@genqueue/contract'
-import type { AppDeps } from './app-deps.ts'
+import type { AppDeps } from '../app-deps.ts'
+import type { ApiContext } from '../route.ts'
 import { idempotencyHash, idempotencyKeyOf } from './idempotency.ts'
-import type { ApiContext } from './route.ts'
 
 const LEASE_MS = 30_000
 

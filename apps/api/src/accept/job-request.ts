@@ -1,6 +1,6 @@
 import { type JobOptions, ProblemError, subscribedTypes } from '@genqueue/contract'
 import type { JobRequest, StoredInput } from '@genqueue/jobs'
-import type { ApiConfig } from './config.ts'
+import type { ApiConfig } from '../config.ts'
 
 /** What a job keeps of its request: the vendor's body, what is shown of it, and the caller's options over our defaults. */
 export function jobRequest(

@@ -1,6 +1,6 @@
 import type { AttemptResource, DeliveryDetail, DeliveryResource } from '@genqueue/contract'
 import type { Delivery, DeliveryAttempt } from '@genqueue/jobs'
-import { unixSeconds } from './patched.ts'
+import { unixSeconds } from '../patched.ts'
 
 export function deliveryResource(delivery: Delivery): DeliveryResource {
   const { id, jobId, endpointId, url, type, status, attempts, createdAtMs, endedAtMs, nextAtMs, log } = delivery

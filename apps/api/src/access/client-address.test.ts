@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { expect, test } from 'vitest'
+import type { ApiContext } from '../route.ts'
 import { clientAddress } from './client-address.ts'
-import type { ApiContext } from './route.ts'
 
 async function addressOf(forwarded: string | undefined, hops: number): Promise<string> {
   const app = new Hono<{ Bindings: ApiContext['env'] }>().get('/', (c) => c.text(clientAddress(c, hops)))
