@@ -44,7 +44,7 @@ test.concurrent.each(CASES)(
     console.log(`${mutant}: ${brokenText(report ?? { broken: [] })}`)
     expect(report?.broken.map((each) => each.invariant)).toContain(invariant)
   },
-  60_000,
+  120_000,
 )
 
 // What befalls the other two is part of the sweep.
@@ -52,7 +52,7 @@ test.concurrent('the build as it is keeps a copy from being given up by an older
   const [report] = await crashRuns([{ name: 'fence', vendor: 'runway', ...STALE_COPY }], world, { staysAlive: true })
   expect(report?.broken).toEqual([])
   expect(report?.hits).toEqual(['terminal.before_script hang', 'copy.before_complete delay'])
-}, 60_000)
+}, 120_000)
 
 function run(faults: string): Parts {
   return { victims: [{ role: 'worker', faults, jobs: 2 }] }

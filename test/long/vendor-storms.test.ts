@@ -85,7 +85,7 @@ test('35 an outage in which Runway answers 503 for ten minutes costs some probes
   expect(await endsOf([first])).toEqual(['submission_unknown'])
   const ends = await endsOf(await postMany('runway', 'queued', 30))
   const lost = ends.filter((end) => end === 'submission_unknown')
-  // Five seconds apart at first, two minutes from the sixth on.
+  // The first at once, five seconds apart at first, two minutes from the seventh on.
   expect(lost.length).toBeGreaterThan(0)
   expect(lost.length).toBeLessThanOrEqual(10)
   expect(ends.filter((end) => end === 'succeeded')).toHaveLength(30 - lost.length)

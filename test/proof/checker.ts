@@ -50,15 +50,12 @@ export function check(evidence: Evidence, expected: Expected): Verdict {
   const tasks = Map.groupBy(evidence.upstream.tasks, ({ marker }) => marker)
   const hooks = Map.groupBy(evidence.receiver, ({ jobId }) => jobId)
   // Keys end in `<job>/<index>.<type>`.
-  const objects: Objects = new Map(
-    evidence.bucket.objects.map(({ key, sha256 }) => [
-      key
-        .split('/')
-        .slice(-2)
-        .join('/')
-        .replace(/\.\w+$/, ''),
-      sha256,
-    ]),
+  const objects = Map.groupBy(evidence.bucket.objects, ({ key }) =>
+    key
+      .split('/')
+      .slice(-2)
+      .join('/')
+      .replace(/\.\w+$/, ''),
   )
   const ended = jobs.flatMap((job) => (job.ends[0] ? [{ ...job, end: job.ends[0] }] : []))
   const named = new Set(ended.flatMap(({ end }) => end.outputs.map(({ index }) => `${end.id}/${index}`)))
@@ -71,7 +68,7 @@ export function check(evidence: Evidence, expected: Expected): Verdict {
     const first = [...examples].find((example) => example !== undefined)
     if (first !== undefined) broken.push({ invariant, counterexample: first })
   }
-  judge('I1', jobs.map(endsOnce))
+  judge('I1', [...jobs.map(endsOnce), ...ended.map(({ marker, end }) => wrongEnd(end, made(marker), expected))])
   judge('I2', [
     ...[...tasks].map(([marker, each]) => (each.length > 1 ? `${marker} was made ${each.length} times` : undefined)),
     ...Object.entries(evidence.upstream.requests.runway).map(([marker, sent]) => tooOften(marker, sent, expected)),
@@ -84,6 +81,7 @@ export function check(evidence: Evidence, expected: Expected): Verdict {
   ])
   judge('I4', [
     ...ended.map(({ marker, end }) => badObject(end, made(marker), objects)),
+    ...[...objects].map(([name, all]) => (all.length > 1 ? `${name} lies there ${all.length} times` : undefined)),
     ...orphans.map((key) => `${key} lies in the bucket and belongs to no job`),
   ])
   judge('I5', expected.secretsFound ?? [])
@@ -138,6 +136,18 @@ function endsOnce({ id, marker, ends }: Told): string | undefined {
   return other && `${id} (${marker}) ended as ${first}, then as ${other}`
 }
 
+/** That nobody knows of a task is an end for those alone whose task nobody knew. */
+function wrongEnd(
+  { id, status, error }: JobResource,
+  made: readonly UpstreamTask[],
+  { refusals }: Expected,
+): string | undefined {
+  if (status === 'succeeded') return undefined
+  if (error?.code !== 'submission_unknown') return refusals ? undefined : `${id} is ${status}: ${error?.code}`
+  const known = made.find(({ isLookedAt }) => isLookedAt)
+  return known && `${id} ended as submission_unknown, and its task ${known.taskId} had been looked at`
+}
+
 function tooOften(marker: string, requests: number, { refusals }: Expected): string | undefined {
   if (refusals || requests <= 1) return undefined
   return `the create of ${marker} was sent ${requests} times`
@@ -165,8 +175,8 @@ function untold(
     : `${id} is ${status}, no receiver took its webhook, and its deliveries are ${states.join(', ') || 'none'}`
 }
 
-/** `<job>/<index>` of what lies in the bucket, and its hash. */
-type Objects = ReadonlyMap<string, string>
+/** What lies in the bucket, by `<job>/<index>`. */
+type Objects = ReadonlyMap<string, readonly { sha256: string }[]>
 
 function isGood(
   { id }: JobResource,
@@ -174,7 +184,7 @@ function isGood(
   made: readonly UpstreamTask[],
   objects: Objects,
 ): boolean {
-  return objects.get(`${id}/${index}`) === sha256 && made.some(({ outputs }) => outputs[index] === sha256)
+  return objects.get(`${id}/${index}`)?.[0]?.sha256 === sha256 && made.some(({ outputs }) => outputs[index] === sha256)
 }
 
 function badObject(end: JobResource, made: readonly UpstreamTask[], objects: Objects): string | undefined {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Delivery, Simulator } from '@genqueue/simulator'
+import type { Delivery, Simulator, Violation } from '@genqueue/simulator'
 import OpenAI from 'openai'
 import { Webhook } from 'standardwebhooks'
 import { Webhook as SvixWebhook } from 'svix'
@@ -9,8 +9,19 @@ import type { ClientLine } from './client.ts'
 import { Ledger } from './ledger.ts'
 import type { Vendor } from './points.ts'
 
+/** Two processes of a run may die over the same task. */
+const MOST_LOOKS_AGAIN = 2
+
 /** One task that a vendor has made, with what it gave. */
-export type UpstreamTask = { vendor: Vendor; marker: string; taskId: string; status: string; outputs: string[] }
+export type UpstreamTask = {
+  vendor: Vendor
+  marker: string
+  taskId: string
+  status: string
+  outputs: string[]
+  /** Somebody knew its id. */
+  isLookedAt: boolean
+}
 
 /** One call of the receiver: who it was about, what it said, and whether three libraries believe it. */
 export type ReceiverLine = {
@@ -52,19 +63,28 @@ export function upstreamLedger({ runway, runware, violations }: Simulator, prefi
     )
   return {
     tasks: [
-      ...videos.map(({ taskId, marker = '', status, outputCount }) => ({
-        ...{ vendor: 'runway' as const, marker, taskId, status },
+      ...videos.map(({ taskId, marker = '', status, outputCount, polls }) => ({
+        ...{ vendor: 'runway' as const, marker, taskId, status, isLookedAt: polls > 0 },
         outputs: hashes(outputCount, (index) => runway.expectedOutput(taskId, index)),
       })),
       ...images.map(({ taskUUID, marker = '', status, charges }) => ({
-        ...{ vendor: 'runware' as const, marker, taskId: taskUUID, status },
+        ...{ vendor: 'runware' as const, marker, taskId: taskUUID, status, isLookedAt: false },
         outputs: hashes(charges, (index) => runware.expectedOutput(taskUUID, index)),
       })),
     ],
     requests: { runway: requests(runway.ledger().markers), runware: requests(runware.ledger().markers) },
-    // Whoever was killed between seeing the end of a task and writing it down has somebody else see it again.
-    violations: violations().flatMap((each) => (each.kind === 'poll_after_terminal' ? [] : [JSON.stringify(each)])),
+    violations: unforgiven(violations()).map((each) => JSON.stringify(each)),
   }
+}
+
+/** Whoever was killed between seeing the end of a task and writing it down has somebody else see it again. */
+function unforgiven(violations: readonly Violation[]): Violation[] {
+  const again = new Map<string, number>()
+  return violations.filter(({ kind, taskId = '' }) => {
+    if (kind !== 'poll_after_terminal') return true
+    again.set(taskId, (again.get(taskId) ?? 0) + 1)
+    return (again.get(taskId) ?? 0) > MOST_LOOKS_AGAIN
+  })
 }
 
 /**

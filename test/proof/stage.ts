@@ -11,7 +11,7 @@ import type { Seat } from './seat.ts'
 import { dumpState, leakedKeys, settled, watchProgress } from './stuck.ts'
 import type { World } from './world.ts'
 
-const QUIET_MS = 20_000
+const QUIET_MS = 40_000
 const LOOK_EVERY_MS = 500
 const MOST_ARE_TOLD_MS = 3_000
 const TOLD_WITHIN_MS = 8_000

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
-import { connect, type Socket } from 'node:net'
+import { createServer, IncomingMessage, ServerResponse } from 'node:http'
+import { connect, Socket } from 'node:net'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { ApiRequest, handOver } from './hand-over.ts'
 import { toResponse } from './reply.ts'
@@ -55,6 +55,13 @@ test('a connection is used again until it is handed over, and then node:http kno
   expect(streamed()).not.toContain('Transfer-Encoding')
   cut()
   await client.closed
+})
+
+test('a socket that node:http still reads is never taken', () => {
+  const stream = { status: 200, body: () => undefined }
+  const notHandedOver = new ServerResponse(new IncomingMessage(new Socket()))
+  expect(() => toResponse(stream, 'req_1', {}, notHandedOver)).toThrow('handed over')
+  expect(() => toResponse(stream, 'req_1', {})).toThrow('handed over')
 })
 
 test('a long request that is refused gets its answer and is closed', async () => {

@@ -17,6 +17,13 @@ export class ApiRequest extends IncomingMessage {
   set upgrade(_asked: unknown) {}
 }
 
+const handedOver = new WeakSet<ServerResponse>()
+
+/** Whether node:http has let go of the answer's socket. Of others nothing may be taken: it would answer there as well. */
+export function isHandedOver(response: ServerResponse | undefined): response is ServerResponse {
+  return response !== undefined && handedOver.has(response)
+}
+
 /** Answers the long requests of a server of `ApiRequest`s as its others, then closes. Returns how to cut them off. */
 export function handOver(server: Server): () => void {
   const sockets = new Set<Socket>()
@@ -32,6 +39,7 @@ export function handOver(server: Server): () => void {
     socket.resume()
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
+    handedOver.add(response)
     try {
       response.assignSocket(socket)
     } catch {

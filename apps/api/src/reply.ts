@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ReadableStream } from 'node:stream/web'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { isHandedOver } from './hand-over.ts'
 
 /** What a handler answers; `endpoint.ts` adds the headers that every answer carries. */
 export type Reply = {
@@ -26,7 +27,7 @@ export function toResponse(
 ): Response {
   const head = { ...base, 'x-request-id': requestId, ...headers }
   if (typeof body !== 'function') return new Response(body ?? null, { status, headers: head })
-  if (outgoing === undefined) throw new Error('This answer needs a socket')
+  if (!isHandedOver(outgoing)) throw new Error('This answer needs a socket that was handed over')
   // The body ends where the connection does.
   outgoing.useChunkedEncodingByDefault = false
   outgoing.writeHead(status, head)

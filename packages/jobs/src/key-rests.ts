@@ -6,8 +6,9 @@ import { loadScript } from './script.ts'
 const restKey = loadScript('rest-key')
 const keyStates = loadScript('key-states')
 const ALL_MODELS = '*'
-/** The field of a key whose creates were lost; no model is called so. */
+/** The field of a key whose creates were lost. */
 const LOST = '!'
+const MODEL = 'm:'
 const UNAVAILABLE = 'provider_unavailable'
 
 const Rested = z.tuple([z.coerce.boolean(), z.coerce.number()])
@@ -47,7 +48,7 @@ export class KeyRests {
     model: string | undefined,
     { restMs, reason, longestMs = 0 }: RestOptions,
   ): Promise<{ isNew: boolean; restMs: number }> {
-    const args = [model ?? ALL_MODELS, Math.ceil(restMs), reason, Math.ceil(longestMs), '']
+    const args = [fieldOf(model), Math.ceil(restMs), reason, Math.ceil(longestMs), '']
     const [isNew, leftMs] = Rested.parse((await restKey(this.#redis, [this.#keys.rests(keyId)], args)).value)
     return { isNew, restMs: leftMs }
   }
@@ -74,7 +75,7 @@ export class KeyRests {
   async states(asked: readonly { keyId: string; models: readonly string[] }[], lane: string): Promise<KeyState[]> {
     if (asked.length === 0) return []
     const names = asked.flatMap(({ keyId }) => [this.#keys.rests(keyId), this.#keys.slots(keyId, lane)])
-    const models = asked.map((each) => [ALL_MODELS, LOST, ...each.models])
+    const models = asked.map((each) => [ALL_MODELS, LOST, ...each.models.map(fieldOf)])
     const { value } = await keyStates(this.#redis, names, [models[0]?.length ?? 0, ...models.flat()])
     return States.parse(value).map(([restMs, reason, slots]) => ({ restMs, reason: reason || undefined, slots }))
   }
@@ -82,11 +83,16 @@ export class KeyRests {
   /** The rests of a key that run now. */
   async of(keyId: string, nowMs: number): Promise<Rest[]> {
     const fields = await this.#redis.hgetall(this.#keys.rests(keyId))
-    return Object.entries(fields).flatMap(([model, text]) => {
+    return Object.entries(fields).flatMap(([field, text]) => {
       const [untilMs = '', sinceMs = '', , ...reason] = text.split(' ')
       if (Number(untilMs) <= nowMs) return []
       const about = { reason: reason.join(' '), sinceMs: Number(sinceMs), untilMs: Number(untilMs) }
-      return [model === ALL_MODELS || model === LOST ? about : { model, ...about }]
+      return [field.startsWith(MODEL) ? { model: field.slice(MODEL.length), ...about } : about]
     })
   }
+}
+
+/** A model may be called anything. */
+function fieldOf(model: string | undefined): string {
+  return model === undefined ? ALL_MODELS : `${MODEL}${model}`
 }

@@ -10,8 +10,8 @@ import { coerceForm, type FormShape } from '../intake/coerce-form.ts'
 import { type Intake, readBody } from '../intake/read-body.ts'
 import { problemOf } from '../problem-reply.ts'
 import type { ApiContext, Caller } from '../route.ts'
-import { traceAccept } from './trace-accept.ts'
 import { leaseIntake } from './intake-lease.ts'
+import { traceAccept } from './trace-accept.ts'
 
 /** A request whose files lie in storage, `{"$input": n}` in their places. */
 type TakenIn = { value: unknown; inputs: readonly StoredInput[]; encoding: Intake['encoding'] }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { JobResource } from '@genqueue/contract'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { JOB, type OpenApi, OTHER_KEY, openApi } from '../api-fixture.ts'
+import { ADMIN_KEY, JOB, type OpenApi, OTHER_KEY, openApi } from '../api-fixture.ts'
 
 let house: OpenApi
 beforeAll(async () => {
@@ -68,6 +68,25 @@ test('a job is followed from where it is to its end, and then the client is told
   expect(jobOf(told[0])).toMatchObject({ id, status: 'queued' })
   const shown: unknown = await (await house.fetch(`/v1/jobs/${id}`)).json()
   expect(jobOf(told.at(-2)), 'the last one is the job as it ended').toEqual(shown)
+})
+
+test('the path in other letters is refused, and its connection answers the next request', async () => {
+  const id = await newJob()
+  for (const path of [`/v1/jobs/${id}/%65vents`, `http://x/v1/jobs/${id}/events`]) {
+    const { hostname, port } = new URL(house.url)
+    const socket = connect(Number(port), hostname)
+    let text = ''
+    socket.on('data', (piece) => {
+      text += piece
+    })
+    const ask = (asked: string) =>
+      socket.write(`GET ${asked} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${ADMIN_KEY}\r\n\r\n`)
+    ask(path)
+    await expect.poll(() => text).toMatch(/^HTTP\/1.1 404 [\s\S]*not_found/)
+    ask('/livez')
+    await expect.poll(() => text).toMatch(/HTTP\/1.1 200 /)
+    socket.destroy()
+  }
 })
 
 test('Last-Event-ID goes on without a repeat or a loss, and after the end it is answered 204', async () => {

@@ -2,6 +2,7 @@ import { isTerminal, ProblemError } from '@genqueue/contract'
 import type { AppDeps } from '../app-deps.ts'
 import { eventId } from '../events/job-events.ts'
 import { findJob } from '../find-job.ts'
+import { isHandedOver } from '../hand-over.ts'
 import type { Route } from '../route.ts'
 
 // Nginx would hold events back until it has a page full of them.
@@ -29,6 +30,9 @@ export function jobEventRoutes(deps: AppDeps): Route[] {
         const lastEventId = c.req.raw.headers.get('last-event-id') ?? undefined
         if (isTerminal(job.status) && lastEventId === eventId(job)) return { status: 204 }
         if (c.req.method === 'HEAD') return { status: 200, headers: HEADERS }
+        // The same path in other letters, as `%65vents`, comes here by the router alone.
+        if (!isHandedOver(c.env?.outgoing))
+          throw new ProblemError('not_found', 'Write the path as /v1/jobs/{id}/events')
         if (closing.aborted || events.isFull) {
           throw new ProblemError('unavailable', 'No more requests can follow jobs here; try again in a second')
         }

@@ -3,12 +3,16 @@ import type { WaitOutcome } from '@genqueue/providers'
 import type { ProviderKey } from '../key-ring.ts'
 import type { SubmitDeps } from './submit-deps.ts'
 
-const REST_MS = 5_000
+/** The first loss may be the fault of its own job: the next one tries at once. */
+const FIRST_REST_MS = 1
+/** Doubled by each probe that is lost; the first of them makes it 5 s. */
+const REST_MS = 2_500
 const LONGEST_REST_MS = 120_000
 
 /**
  * Keeps an outage from taking a whole queue with it. A create that is lost, and can neither be asked for nor repeated,
- * costs its job; so after one the key rests, then one job at a time tries it, until the vendor answers.
+ * costs its job; so after one the others wait while one job at a time tries the key, ever more seldom, until the vendor
+ * answers.
  */
 export async function noteProbe(
   job: JobRecord,
@@ -25,7 +29,7 @@ export async function noteProbe(
   // Nothing was lost, and nothing is known of what would be.
   if (isAway && !isProbe) return
   const rest = await keyRing.noteLost(key, {
-    restMs: REST_MS / speed,
+    restMs: (isProbe ? REST_MS : FIRST_REST_MS) / speed,
     longestMs: LONGEST_REST_MS / speed,
     wasProbe: isProbe,
   })

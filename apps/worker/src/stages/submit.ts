@@ -79,10 +79,12 @@ async function send(
       return snooze(1, 'ambiguous')
     case 'begun': {
       const outcome = await create(job, key, body, deps)
-      const stored = untilStored(() => settle(job, begun.fence, key, outcome, deps), deps)
-      // Beside it, and of less worth: whoever comes next finds out by himself.
-      await noteProbe(job, { key, isProbe: begun.isProbe }, outcome, deps).catch(() => undefined)
-      return stored
+      const [settled] = await Promise.all([
+        untilStored(() => settle(job, begun.fence, key, outcome, deps), deps),
+        // Of less worth: whoever comes next finds out by himself.
+        noteProbe(job, { key, isProbe: begun.isProbe }, outcome, deps).catch(() => undefined),
+      ])
+      return settled
     }
   }
 }

@@ -10,7 +10,8 @@ local status = job[1]
 if not status then return { 'gone' } end
 if status == 'submitting' then
   -- The answer to this very call was lost with its connection, and it was sent again: nothing has followed from it yet.
-  if job[6] == ARGV[11] then return { 'begun', job[2], 0 } end
+  if job[6] == ARGV[11] then return { 'begun', job[2], 0, 0 } end
+  if job[6] == ARGV[11] .. '!' then return { 'begun', job[2], 0, 1 } end
   -- Whoever wrote this did not come back: the create may have been sent.
   redis.call('HSET', KEYS[1], 'status', 'ambiguous', 'at:ambiguous', ARGV[2])
   return { 'ambiguous', job[2], job[4] }
@@ -38,7 +39,8 @@ hold_key(ARGV[5], ARGV[3], ARGV[7], ARGV[1])
 -- A turn has brought a fence of its own.
 local fence = job[5] and job[2] or redis.call('HINCRBY', KEYS[1], 'fence', 1)
 redis.call('HINCRBY', KEYS[1], 'submits', 1)
-redis.call('HSET', KEYS[1], 'status', 'submitting', 'at:submitting', ARGV[2], 'providerKey', ARGV[3], 'intent', ARGV[11])
+redis.call('HSET', KEYS[1], 'status', 'submitting', 'at:submitting', ARGV[2], 'providerKey', ARGV[3], 'intent',
+  ARGV[11] .. (lost and '!' or ''))
 redis.call('HDEL', KEYS[1], 'waiting')
 redis.call('ZADD', KEYS[2], now + ARGV[4], ARGV[1])
 return { 'begun', tostring(fence), redis.call('EXISTS', at.ring), lost and 1 or 0 }

@@ -1,7 +1,7 @@
 -- Lets a provider key rest, for one model or wholly. A longer rest that runs already is kept. A rest that may grow is
 -- twice as long as the one before it, and as long as one runs it is the same one, however many refusals come at once.
 -- KEYS 1 rests of the key
--- ARGV 1 model, * for all, or ! for lost creates  2 for how long in ms  3 reason  4 longest in ms, 0 when it does not
+-- ARGV 1 m:<model>, * for all, or ! for lost creates  2 for how long in ms  3 reason  4 longest in ms, 0 when it does not
 --      grow  5 '1' when a probe has failed, whose time is part of the rest
 -- A field is `<until> <since> <times> <reason>`; what is over is remembered for an hour, as the step before the next.
 local MEMORY_MS = 3600000
@@ -28,7 +28,8 @@ end
 if redis.call('HLEN', KEYS[1]) > MANY then
   local all = redis.call('HGETALL', KEYS[1])
   for n = 1, #all, 2 do
-    if tonumber(string.match(all[n + 1], '^%d+')) <= now then redis.call('HDEL', KEYS[1], all[n]) end
+    -- Whose creates were lost is not over with its time.
+    if all[n] ~= '!' and tonumber(string.match(all[n + 1], '^%d+')) <= now then redis.call('HDEL', KEYS[1], all[n]) end
   end
 end
 redis.call('HSET', KEYS[1], ARGV[1], whole(now + ms) .. ' ' .. whole(since) .. ' ' .. times .. ' ' .. reason)
