@@ -75,7 +75,7 @@ test('31 an intent whose answer is lost with its connection, and which is sent a
   await expect.poll(async () => (await jobs.get(id))?.status, { interval: 5 }).toBe('submitting')
   proxy.trouble = {}
   proxy.cut()
-  expect(await begun).toEqual({ kind: 'begun', fence: job.fence })
+  expect(await begun).toEqual({ kind: 'begun', fence: job.fence, isProbe: false })
   // Anybody else's finds it.
   expect(await submissions.begin(job, 'key-1')).toMatchObject({ kind: 'ambiguous' })
   await queues.close()
