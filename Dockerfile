@@ -24,4 +24,4 @@ COPY --from=install /app /app
 USER 10001:10001
 EXPOSE 8080 8081
 # Exec form: node itself is process 1 and gets the SIGTERM.
-CMD ["node", "apps/api/src/main.ts"]
+CMD ["node", "--max-semi-space-size=4", "apps/api/src/main.ts"]

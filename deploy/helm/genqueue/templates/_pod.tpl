@@ -86,7 +86,7 @@ envFrom:
   {{- end }}
 env:
   - name: NODE_OPTIONS
-    value: --max-old-space-size={{ toJson $own.maxHeapMb }}
+    value: --max-old-space-size={{ toJson $own.maxHeapMb }}{{ if eq .component "api" }} --max-semi-space-size=4{{ end }}
   {{- include "genqueue.secretEnv" . | nindent 2 }}
   {{- with .root.Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
