@@ -235,3 +235,10 @@ test('what the operator says goes before what the vendor says, by model first', 
   expect(await limitOf({ concurrency: 7, perModel: { 'gen4.5': { concurrency: 9 } } }, 'veo3')).toBe(7)
   expect(await limitOf({ concurrency: 0 }, 'gen4.5')).toBe('full')
 })
+
+test.each(['*', '!', 'm:gen4.5'])('a rest for a model called %s holds no other model', async (model) => {
+  const ring = openRing({ key_a: {} })
+  await ring.rest({ id: new Secret('key_a').fingerprint }, model, { restMs: 60_000, reason: 'rate_limited' })
+  expect(await ring.pick(model, '*')).toMatchObject({ kind: 'resting' })
+  expect(await ring.pick('gen4.5', 'gen4.5')).toMatchObject({ kind: 'key' })
+})
