@@ -7,14 +7,15 @@ export class HostPlaces {
     this.#most = most
   }
 
-  /** Runs `work` in one of the places at the URL's host; undefined when there is none. */
-  async run<T>(url: string, work: () => Promise<T>): Promise<{ result: T } | undefined> {
+  /** Does the work in one of the places at the URL's host; false, at once and without it, where none is free. */
+  async run(url: string, work: () => Promise<void>): Promise<boolean> {
     const host = URL.parse(url)?.host ?? ''
     const taken = this.#taken.get(host) ?? 0
-    if (taken >= this.#most) return undefined
+    if (taken >= this.#most) return false
     this.#taken.set(host, taken + 1)
     try {
-      return { result: await work() }
+      await work()
+      return true
     } finally {
       const left = (this.#taken.get(host) ?? 1) - 1
       if (left > 0) this.#taken.set(host, left)

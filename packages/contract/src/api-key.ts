@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ProviderName } from './job.ts'
 import { Limits } from './limits.ts'
 import { Scope } from './scope.ts'
-import { Allowances, TeamId } from './team.ts'
+import { Allowances, DisplayName, TeamId } from './team.ts'
 
 export const ApiKeyId = z
   .string()
@@ -29,16 +29,9 @@ const CallbackHosts = z
 
 const ExpiresAt = z.int().min(0).max(100_000_000_000).meta({ description: 'Unix seconds; never unless given' })
 
-const Name = z
-  .string()
-  .min(1)
-  .max(128)
-  .regex(/^\P{Cc}*$/u, 'must not hold control characters, line breaks among them')
-  .meta({ description: 'For people' })
-
 export const CreateApiKeyRequest = Allowances.extend({
   team: TeamId.optional().meta({ description: "The caller's unless given" }),
-  name: Name,
+  name: DisplayName,
   scopes: Scopes.optional().meta({ description: 'jobs:create, jobs:read and jobs:cancel unless given' }),
   callback_hosts: CallbackHosts.optional(),
   limits: Limits.optional(),
@@ -48,7 +41,7 @@ export type CreateApiKeyRequest = z.infer<typeof CreateApiKeyRequest>
 
 /** What is not named stays; null takes a restriction away. */
 export const PatchApiKeyRequest = z.strictObject({
-  name: Name.optional(),
+  name: DisplayName.optional(),
   scopes: Scopes.optional(),
   models: Allowances.shape.models.unwrap().nullable().optional(),
   providers: Allowances.shape.providers.unwrap().nullable().optional(),

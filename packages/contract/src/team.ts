@@ -26,7 +26,8 @@ export const Allowances = z.object({
   providers: list(ProviderName).optional().meta({ description: 'Any unless given' }),
 })
 
-const Name = z
+/** What people call a team or a key. */
+export const DisplayName = z
   .string()
   .min(1)
   .max(128)
@@ -35,7 +36,7 @@ const Name = z
 
 export const CreateTeamRequest = Allowances.extend({
   id: TeamId,
-  name: Name.optional(),
+  name: DisplayName.optional(),
   limits: Limits.optional(),
 }).strict()
 export type CreateTeamRequest = z.infer<typeof CreateTeamRequest>
@@ -46,7 +47,7 @@ export type PutTeamRequest = z.infer<typeof PutTeamRequest>
 
 /** `PATCH`: what is not named stays; null takes a setting away. */
 export const PatchTeamRequest = z.strictObject({
-  name: Name.nullable().optional(),
+  name: DisplayName.nullable().optional(),
   limits: Limits.nullable().optional(),
   models: Allowances.shape.models.unwrap().nullable().optional(),
   providers: Allowances.shape.providers.unwrap().nullable().optional(),

@@ -1,16 +1,16 @@
 import { z } from 'zod'
+import { DisplayName } from './team.ts'
 import { WebhookEventType, WebhookSubscriptions } from './webhook-subscription.ts'
 
 export const WebhookEndpointId = z
   .string()
   .regex(/^we_[0-9A-HJKMNP-TV-Z]{26}$/, 'must be an id: we_ and 26 digits and capital letters')
 
-const Name = z.string().min(1).max(128).meta({ description: 'For people' })
 const Url = z.string().max(2048).meta({ description: 'https, of a public host' })
 const Status = z.enum(['enabled', 'disabled'])
 
 export const CreateWebhookEndpointRequest = z.strictObject({
-  name: Name,
+  name: DisplayName,
   url: Url,
   event_types: WebhookSubscriptions,
 })
@@ -18,7 +18,7 @@ export type CreateWebhookEndpointRequest = z.infer<typeof CreateWebhookEndpointR
 
 /** What is not named stays. */
 export const UpdateWebhookEndpointRequest = z.strictObject({
-  name: Name.optional(),
+  name: DisplayName.optional(),
   url: Url.optional(),
   event_types: WebhookSubscriptions.optional(),
   status: Status.optional().meta({ description: '`disabled`: events are kept for replay and nothing is sent' }),
